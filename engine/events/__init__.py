@@ -1,0 +1,1 @@
+"""The catalogue of event types and the dispatcher that runs handlers; wired by the runtime."""

@@ -1,0 +1,240 @@
+"""The dispatcher: hands committed facts to their handlers, tries again, and keeps dead letters. Runs on the desk."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+
+import structlog
+
+from engine.actor import Actor
+from engine.clock import Clock
+from engine.errors import Refusal, RefusalCode, Refused, not_found
+from engine.events.handler import Handle, HandlerTable, RetryPolicy, name_of, retry_delay_s
+from engine.events.queue import PriorityQueue
+from engine.events.statistics import BusStatistics, HandlerStatistics
+from engine.ledger import journal
+from engine.ledger.event import Event
+from engine.ledger.ledger import CommandOutcome, Ledger
+from engine.ledger.unit import Unit
+from models.event import EventStatus, EventType, TradingEvent
+
+MOST_RUNNING = 16  # handlers at work at a time
+MOST_QUEUED = 50_000  # beyond, events stay in the ledger and are read again as the queue drains
+
+log = structlog.get_logger(__name__)
+
+
+class Bus:
+    """Facts come from the tail of the journal; what has handlers is queued by urgency and handled once committed.
+
+    Events of one entity are handled one after another, in order; others side by side. An attempt is counted in
+    the ledger before the handlers run, so that an event which kills the process ends as a dead letter too.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, policy: RetryPolicy | None = None) -> None:
+        self.statistics = BusStatistics()
+        self._ledger = ledger
+        self._clock = clock
+        self._policy = policy or RetryPolicy()
+        self._random = Random()  # noqa: S311 - jitter is no secret
+        self._table: HandlerTable = {}
+        self._queue = PriorityQueue(clock)
+        self._behind: dict[str, list[TradingEvent]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._retries: dict[int, asyncio.TimerHandle] = {}
+        self._overflowed_at: int | None = None
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, table: HandlerTable, position: int) -> None:
+        """Handle what was left open up to a position, then what `follow` brings."""
+        self._table = table
+        self._overflowed_at = 0
+        self._last_open = position
+        self._task = asyncio.create_task(self._run(), name="event-bus")
+
+    async def close(self) -> None:
+        """Stop taking work and let what runs finish; what waits stays in the ledger."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for timer in self._retries.values():
+            timer.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=5)
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Take facts as they are committed."""
+        for event in events:
+            self.statistics.published += 1
+            self.statistics.by_type[event.type] = self.statistics.by_type.get(event.type, 0) + 1
+            if self._overflowed_at is None and event.type in self._table:
+                self._accept(event.to_row(EventStatus.PENDING))
+            self._last_open = event.position
+        self._wake.set()
+
+    def depth(self) -> dict[str, int]:
+        """Answer what waits, by priority."""
+        self.statistics.depth = self._queue.depth()
+        self.statistics.waiting_retry = len(self._retries)
+        return {priority.value: count for priority, count in self.statistics.depth.items()}
+
+    async def idle(self) -> None:
+        """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
+        while self._queue or self._running or self._retries or self._overflowed_at is not None:
+            await asyncio.sleep(0.005)
+
+    async def retry(self, actor: Actor, event_id: str) -> TradingEvent | Refusal:
+        """Give a dead letter another full round of attempts."""
+
+        async def work(unit: Unit, outcome: CommandOutcome) -> TradingEvent:
+            row = await unit.lock(TradingEvent, id=event_id)
+            if row is None:
+                raise not_found("event")
+            outcome.entity_id = row.id
+            if row.status is not EventStatus.DEAD:
+                words = f"only a dead letter is retried; this event is {row.status}"
+                raise Refused(Refusal(RefusalCode.ILLEGAL_STATE, words))
+            row.status, row.attempts, row.error = EventStatus.PENDING, 0, None
+            await unit.save(row, "status", "attempts", "error")
+            return row
+
+        result = await self._ledger.command(actor, "retryEvent", {"id": event_id}, work)
+        if isinstance(result, TradingEvent):
+            self._accept(result)
+            self._wake.set()
+        return result
+
+    def _accept(self, row: TradingEvent) -> None:
+        if len(self._queue) >= MOST_QUEUED:
+            self._overflowed_at = row.position - 1
+        elif row.entity_id is not None and row.entity_id in self._behind:
+            self._behind[row.entity_id].append(row)
+        else:
+            if row.entity_id is not None:
+                self._behind[row.entity_id] = []
+            self._queue.put(row)
+
+    async def _run(self) -> None:
+        while True:
+            if self._overflowed_at is not None and len(self._queue) < MOST_QUEUED // 2:
+                await self._read_open()
+            while len(self._running) < MOST_RUNNING and (row := self._queue.take()) is not None:
+                task = asyncio.create_task(self._handle(row), name=f"handle-{row.type}")
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _read_open(self) -> None:
+        assert self._overflowed_at is not None
+        try:
+            rows = await journal.read_unhandled(self._overflowed_at)
+        except Exception as error:
+            log.warning("open events could not be read; trying again", error=str(error))
+            await asyncio.sleep(1)
+            self._wake.set()
+            return
+        newest = self._last_open
+        full = len(rows) == journal.READ_LIMIT
+        self._overflowed_at = rows[-1].position if full else None
+        for row in rows:
+            self._accept(row)
+        if not full and newest != self._last_open:  # facts came while reading: look once more
+            self._overflowed_at = rows[-1].position if rows else newest
+        self._wake.set()
+
+    async def _handle(self, row: TradingEvent) -> None:
+        if row.type not in self._table:
+            await self._mark(row, EventStatus.HANDLED)
+            return self._release(row)
+        row.attempts += 1
+        event = Event.from_row(row)
+        with structlog.contextvars.bound_contextvars(event_id=row.id, user_id=row.user_id):
+            try:
+                await self._mark(row, EventStatus.PENDING)
+                for handle in self._table[row.type]:
+                    await self._attempt(handle, event)
+            except Exception as error:
+                await self._failed(row, error)
+            else:
+                self.statistics.handled += 1
+                await self._mark(row, EventStatus.HANDLED)
+                self._release(row)
+        return None
+
+    async def _attempt(self, handle: Handle, event: Event) -> None:
+        kept = self.statistics.by_handler.setdefault(name_of(handle), HandlerStatistics())
+        begin = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._policy.timeout_s):
+                await handle(event)
+        except BaseException:
+            kept.failed += 1
+            raise
+        else:
+            kept.handled += 1
+        finally:
+            took = self._clock.monotonic() - begin
+            kept.total_s += took
+            kept.slowest_s = max(kept.slowest_s, took)
+
+    async def _failed(self, row: TradingEvent, error: Exception) -> None:
+        self.statistics.failed += 1
+        row.error = f"{type(error).__name__}: {error}"[:500]
+        if row.attempts >= self._policy.most_attempts:
+            self.statistics.dead += 1
+            log.error("event became a dead letter", type=row.type, error=row.error, attempts=row.attempts)
+            await self._mark(row, EventStatus.DEAD)
+            return self._release(row)
+        delay_s = retry_delay_s(row.attempts, self._policy, self._random)
+        log.warning(
+            "event failed", type=row.type, error=row.error, attempt=row.attempts, again_in_s=round(delay_s, 3)
+        )
+        row.available_at = self._clock.now() + timedelta(seconds=delay_s)
+        await self._mark(row, EventStatus.FAILED)
+        self._retries[row.position] = asyncio.get_running_loop().call_later(delay_s, self._again, row)
+        return None
+
+    def _again(self, row: TradingEvent) -> None:
+        self._retries.pop(row.position, None)
+        self.statistics.retried += 1
+        self._queue.put(row)
+        self._wake.set()
+
+    def _release(self, row: TradingEvent) -> None:
+        if row.entity_id is None:
+            return
+        followers = self._behind.get(row.entity_id, [])
+        if followers:
+            self._queue.put(followers.pop(0))
+        else:
+            self._behind.pop(row.entity_id, None)
+
+    async def _mark(self, row: TradingEvent, status: EventStatus) -> None:
+        row.status = status
+        row.handled_at = self._clock.now() if status is EventStatus.HANDLED else None
+
+        async def mark(unit: Unit) -> None:
+            if status is EventStatus.DEAD and row.type is not EventType.SYSTEM_ERROR:
+                unit.emit(
+                    EventType.SYSTEM_ERROR,
+                    {
+                        "component": "event bus",
+                        "message": f"{row.type} became a dead letter",
+                        "error": row.error,
+                    },
+                    entity_id=row.id,
+                    cause=Event.from_row(row),
+                )
+            await unit.save(row, "status", "attempts", "available_at", "handled_at", "error")
+
+        try:
+            await self._ledger.write(mark, urgent=True)
+        except Exception as error:  # the mark is lost, not the event: it will be handled again
+            log.error("an event's mark could not be written", event_id=row.id, error=str(error))

@@ -1,0 +1,40 @@
+"""What waits to be handled: CRITICAL strictly first, the others by urgency with an eye on age; used by the bus."""
+
+from collections import deque
+
+from engine.clock import Clock
+from models.event import Priority, TradingEvent
+
+OLDEST_WAIT_S = 5.0  # an event of any priority waits no longer than this while work drains
+
+_BY_URGENCY = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+
+
+class PriorityQueue:
+    """One queue a priority; rows leave in the order they came within each."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queues: dict[Priority, deque[tuple[float, TradingEvent]]] = {p: deque() for p in Priority}
+
+    def put(self, row: TradingEvent) -> None:
+        """Add what is to be handled."""
+        self._queues[row.priority].append((self._clock.monotonic(), row))
+
+    def take(self) -> TradingEvent | None:
+        """Answer what is to be handled next, or nothing."""
+        if critical := self._queues[Priority.CRITICAL]:
+            return critical.popleft()[1]
+        waiting = [self._queues[priority] for priority in _BY_URGENCY if self._queues[priority]]
+        if not waiting:
+            return None
+        oldest = min(waiting, key=lambda queue: queue[0][0])
+        late = self._clock.monotonic() - oldest[0][0] >= OLDEST_WAIT_S
+        return (oldest if late else waiting[0]).popleft()[1]
+
+    def depth(self) -> dict[Priority, int]:
+        """Answer how much waits, by priority."""
+        return {priority: len(queue) for priority, queue in self._queues.items()}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))

@@ -1,0 +1,55 @@
+"""Reading the journal: cursors, and the events after one. Used by the tail, the hub and the history."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import invalid
+from engine.ledger.event import Event
+from models.event import EventStatus, TradingEvent
+
+READ_LIMIT = 500  # events fetched at once
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in one ledger's journal; opaque text outside."""
+
+    epoch: str
+    position: int
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.epoch}:{self.position}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str, field: str = "after") -> "Cursor":
+        """Read a cursor given back by a client. Raises Refused when it was never one of ours."""
+        try:
+            decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+            epoch, _, position = decoded.partition(":")
+            return cls(epoch, int(position))
+        except (binascii.Error, UnicodeError, ValueError):
+            raise invalid(field, "is not a cursor of this service") from None
+
+
+async def read_after(position: int, limit: int = READ_LIMIT) -> list[Event]:
+    """Answer the events after a position, in commit order."""
+    rows = await TradingEvent.filter(position__gt=position).order_by("position").limit(limit)
+    return [Event.from_row(row) for row in rows]
+
+
+async def read_unhandled(after: int, limit: int = READ_LIMIT) -> Sequence[TradingEvent]:
+    """Answer the events still to be handled after a position, oldest first."""
+    open_states = [EventStatus.PENDING, EventStatus.FAILED]
+    return (
+        await TradingEvent.filter(status__in=open_states, position__gt=after)
+        .order_by("position")
+        .limit(limit)
+    )
+
+
+async def last_position() -> int:
+    """Answer the position of the newest committed event, 0 in a new ledger."""
+    newest = await TradingEvent.all().order_by("-position").first()
+    return newest.position if newest else 0

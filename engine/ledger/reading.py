@@ -1,0 +1,87 @@
+"""Keyset pagination over the ledger; every growing list of the API is read through here."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from engine.errors import invalid
+
+M = TypeVar("M", bound=Model)
+
+DEFAULT_PAGE = 20
+LARGEST_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a list is wanted, in Relay's words: `first` after a cursor, or `last` before one."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """One part of a list, newest row first, with an opaque cursor for each row."""
+
+    rows: list[M]
+    cursors: list[str]
+    has_next: bool
+    has_previous: bool
+
+
+async def page(query: QuerySet[M], key: str, request: PageRequest) -> Page[M]:
+    """Read one page, newest first by a unique, ordered `key` field: its cost does not grow with depth.
+
+    Raises Refused naming the argument when one is out of bounds or a cursor was never ours.
+    """
+    backwards = request.last is not None
+    size = _size(request)
+    if request.after is not None:
+        query = query.filter(**{f"{key}__lt": _decode(request.after, "after", query.model, key)})
+    if request.before is not None:
+        query = query.filter(**{f"{key}__gt": _decode(request.before, "before", query.model, key)})
+    rows = await query.order_by(key if backwards else f"-{key}").limit(size + 1)
+    more, rows = len(rows) > size, rows[:size]
+    if backwards:
+        rows.reverse()
+    return Page(
+        rows=rows,
+        cursors=[_encode(getattr(row, key)) for row in rows],
+        has_next=request.before is not None if backwards else more,
+        has_previous=more if backwards else request.after is not None,
+    )
+
+
+def _size(request: PageRequest) -> int:
+    if request.first is not None and request.last is not None:
+        raise invalid("last", "cannot be combined with first")
+    if request.first is not None and request.before is not None:
+        raise invalid("before", "goes with last")
+    if request.last is not None and request.after is not None:
+        raise invalid("after", "goes with first")
+    field = "last" if request.last is not None else "first"
+    size = request.last if request.last is not None else request.first
+    if size is None:
+        return DEFAULT_PAGE
+    if not 1 <= size <= LARGEST_PAGE:
+        raise invalid(field, f"must be from 1 to {LARGEST_PAGE}", limit=str(LARGEST_PAGE), observed=str(size))
+    return size
+
+
+def _encode(key: Any) -> str:
+    return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, field: str, model: type[Model], key: str) -> Any:
+    try:
+        text = base64.urlsafe_b64decode(cursor[:100] + "=" * (-len(cursor) % 4)).decode("ascii")
+        return int(text) if model._meta.fields_map[key].field_type is int else text
+    except (binascii.Error, UnicodeError, ValueError):
+        raise invalid(field, "is not a cursor of this list") from None

@@ -1,0 +1,131 @@
+"""SQL derived from the models, for the write path's own connections; used by units of work.
+
+Reads of the API go through Tortoise. The write path speaks SQL directly, because a unit through Tortoise's
+connection costs a thread hop a statement (see docs/adr/0003).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+from tortoise.models import Model
+
+M = TypeVar("M", bound=Model)
+
+_COMPARISONS = {"": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "not": "<>"}
+
+
+class Connection(Protocol):
+    """One open transaction of either database."""
+
+    @property
+    def dialect(self) -> str:
+        """Answer `sqlite` or `postgres`."""
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Run a query and answer its rows as mappings by column."""
+
+    async def execute(self, sql: str, values: Sequence[Any]) -> None:
+        """Run a statement."""
+
+
+def placeholder(dialect: str, number: int) -> str:
+    """Answer the mark of the number-th value, from 1."""
+    return f"${number}" if dialect == "postgres" else f"?{number}"
+
+
+@lru_cache(maxsize=256)
+def insert_sql(model: type[Model], dialect: str) -> str:
+    """Answer the insert of a whole row, columns in the model's order."""
+    columns = list(model._meta.fields_db_projection.values())
+    marks = ", ".join(placeholder(dialect, number + 1) for number in range(len(columns)))
+    quoted = ", ".join(f'"{column}"' for column in columns)
+    return f'INSERT INTO "{model._meta.db_table}" ({quoted}) VALUES ({marks})'  # noqa: S608
+
+
+@lru_cache(maxsize=1024)
+def update_sql(model: type[Model], names: tuple[str, ...], dialect: str) -> str:
+    """Answer the update of some fields of the row with a primary key, which is the last value."""
+    columns = model._meta.fields_db_projection
+    sets = ", ".join(f'"{columns[name]}" = {placeholder(dialect, at + 1)}' for at, name in enumerate(names))
+    key = f'"{model._meta.db_pk_column}" = {placeholder(dialect, len(names) + 1)}'
+    return f'UPDATE "{model._meta.db_table}" SET {sets} WHERE {key}'  # noqa: S608
+
+
+@lru_cache(maxsize=1024)
+def select_sql(
+    model: type[Model], conditions: tuple[tuple[str, int], ...], order_by: str, lock: str, dialect: str
+) -> str:
+    """Answer the query of rows that meet all conditions, each a field name with an optional `__comparison`.
+
+    A condition's number says how many values it takes: none for `IS NULL`, one for a comparison, more for `IN`.
+    """
+    columns = model._meta.fields_db_projection
+    parts, number = [], 0
+    for name, count in conditions:
+        field, _, comparison = name.partition("__")
+        column = f'"{columns[field]}"'
+        marks = [placeholder(dialect, number + at + 1) for at in range(count)]
+        number += count
+        if comparison == "in":
+            parts.append(f"{column} IN ({', '.join(marks)})" if marks else "1 = 0")
+        elif not marks:
+            parts.append(f"{column} IS {'NOT ' if comparison == 'not' else ''}NULL")
+        else:
+            parts.append(f"{column} {_COMPARISONS[comparison]} {marks[0]}")
+    where = f" WHERE {' AND '.join(parts)}" if parts else ""
+    descending = order_by.startswith("-")
+    order = f' ORDER BY "{columns[order_by.lstrip("-")]}"{" DESC" if descending else ""}' if order_by else ""
+    locking = f" {lock}" if lock and dialect == "postgres" else ""
+    limit = f" LIMIT {placeholder(dialect, number + 1)}"
+    return f'SELECT * FROM "{model._meta.db_table}"{where}{order}{limit}{locking}'  # noqa: S608
+
+
+def values_of(row: Model, names: Sequence[str]) -> list[Any]:
+    """Answer the database values of some fields of a row."""
+    fields = row._meta.fields_map
+    return [fields[name].to_db_value(getattr(row, name), row) for name in names]
+
+
+def condition_values(
+    model: type[Model], where: dict[str, Any]
+) -> tuple[tuple[tuple[str, int], ...], list[Any]]:
+    """Split conditions into their shape (which decides the SQL) and their database values."""
+    shape: list[tuple[str, int]] = []
+    values: list[Any] = []
+    for name, wanted in where.items():
+        field_name, _, comparison = name.partition("__")
+        field = model._meta.fields_map[field_name]
+        chosen = list(wanted) if comparison == "in" else [] if wanted is None else [wanted]
+        shape.append((name, len(chosen)))
+        values.extend(field.to_db_value(value, model) for value in chosen)
+    return tuple(shape), values
+
+
+async def select(
+    connection: Connection, model: type[M], where: dict[str, Any], order_by: str, limit: int, lock: str
+) -> list[M]:
+    """Answer the rows that meet the conditions."""
+    shape, values = condition_values(model, where)
+    sql = select_sql(model, shape, order_by, lock, connection.dialect)
+    rows = await connection.fetch(sql, [*values, limit])
+    return [model._init_from_db(**dict(row)) for row in rows]
+
+
+async def insert(connection: Connection, row: Model) -> None:
+    """Write a new row."""
+    names = tuple(row._meta.fields_db_projection)
+    await connection.execute(insert_sql(type(row), connection.dialect), values_of(row, names))
+    row._saved_in_db = True
+
+
+async def update(connection: Connection, row: Model, names: tuple[str, ...]) -> None:
+    """Write some fields of an existing row."""
+    sql = update_sql(type(row), names, connection.dialect)
+    await connection.execute(sql, [*values_of(row, names), row.pk])
+
+
+async def delete(connection: Connection, row: Model) -> None:
+    """Delete an existing row."""
+    key, mark = row._meta.db_pk_column, placeholder(connection.dialect, 1)
+    await connection.execute(f'DELETE FROM "{row._meta.db_table}" WHERE "{key}" = {mark}', [row.pk])  # noqa: S608

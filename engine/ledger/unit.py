@@ -1,0 +1,189 @@
+"""A unit of work: the rows, audit entries and events of one command, committed together or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from tortoise.models import Model
+
+from engine.actor import Actor
+from engine.ids import new_id
+from engine.ledger import rows
+from engine.ledger.audit import GENESIS, digest_of
+from engine.ledger.event import Event
+from engine.ledger.kinds import EVENT_KINDS, HandledTypes
+from models.audit import AuditEntry, AuditOutcome
+from models.event import EventStatus, EventType, Priority
+from models.ledger import Fence, JournalHead
+from models.user import User
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(slots=True)
+class Head:
+    """The last journal position and audit entry given out."""
+
+    position: int
+    audit_sequence: int
+    audit_digest: str
+
+    def copy(self) -> "Head":
+        """Answer a head that may move without moving this one."""
+        return Head(self.position, self.audit_sequence, self.audit_digest)
+
+
+class Unit:
+    """What a unit of work may do inside its transaction. Nothing here may wait for anything but the ledger."""
+
+    def __init__(self, connection: rows.Connection, now: datetime, handled: HandledTypes) -> None:
+        self.now = now
+        self.events: list[Event] = []
+        self._connection = connection
+        self._handled = handled
+        self._audit: list[AuditEntry] = []
+
+    async def get(self, model: type[M], **where: Any) -> M | None:
+        """Answer the one row that meets the conditions, or nothing."""
+        found = await self.find(model, limit=1, **where)
+        return found[0] if found else None
+
+    async def find(self, model: type[M], *, order_by: str = "", limit: int = 10_000, **where: Any) -> list[M]:
+        """Answer the rows that meet all conditions: `field=value`, or `field__in|gt|gte|lt|lte|not=value`."""
+        return await rows.select(self._connection, model, where, order_by, limit, "")
+
+    async def lock(self, model: type[M], **where: Any) -> M | None:
+        """Answer a row and keep others from changing it until the commit (SQLite has one writer anyway)."""
+        found = await rows.select(self._connection, model, where, "", 1, "FOR UPDATE")
+        return found[0] if found else None
+
+    async def lock_user(self, user_id: str) -> User:
+        """Take the user's lock: commands of one user run one after another, in every process."""
+        user = await self.lock(User, id=user_id)
+        if user is None:
+            raise LookupError(f"no user {user_id}")
+        return user
+
+    async def share_fence(self) -> int:
+        """Hold off emergency stops until this unit has committed; answer the current fence."""
+        fence = await rows.select(self._connection, Fence, {"id": 1}, "", 1, "FOR SHARE")
+        return fence[0].epoch
+
+    async def raise_fence(self) -> int:
+        """Wait for all units that share the fence, then count a new stop."""
+        fence = await self.lock(Fence, id=1)
+        assert fence is not None, "the fence row is written when the ledger is made"
+        fence.epoch += 1
+        await self.save(fence, "epoch")
+        return fence.epoch
+
+    async def insert(self, *new: Model) -> None:
+        """Write new rows."""
+        for row in new:
+            await rows.insert(self._connection, row)
+
+    async def save(self, row: Model, *names: str) -> None:
+        """Write the named fields of an existing row."""
+        await rows.update(self._connection, row, names)
+
+    async def delete(self, model: type[Model], *, limit: int, **where: Any) -> int:
+        """Delete at most `limit` rows that meet all conditions, by their keys; answer how many."""
+        found = await self.find(model, limit=limit, **where)
+        for row in found:
+            await rows.delete(self._connection, row)
+        return len(found)
+
+    def emit(
+        self,
+        type: EventType,
+        payload: Mapping[str, Any],
+        *,
+        entity_id: str | None = None,
+        user_id: str | None = None,
+        symbol: str | None = None,
+        cause: Event | None = None,
+        priority: Priority | None = None,
+    ) -> Event:
+        """Record a fact. It is committed with this unit's rows and leaves the process only afterwards."""
+        kind = EVENT_KINDS[type]
+        event_id = new_id("evt", self.now)
+        event = Event(
+            position=0,
+            id=event_id,
+            type=type,
+            priority=priority or kind.priority,
+            source=kind.source,
+            user_id=user_id,
+            symbol=symbol,
+            entity_id=entity_id,
+            correlation_id=cause.correlation_id if cause else event_id,
+            causation_id=cause.id if cause else None,
+            schema_version=kind.version,
+            payload=payload,
+            created_at=self.now,
+        )
+        self.events.append(event)
+        return event
+
+    def audit(
+        self,
+        actor: Actor,
+        action: str,
+        outcome: AuditOutcome,
+        detail: Mapping[str, Any],
+        *,
+        entity_id: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        """Record who did what; the entry joins the chain at the commit."""
+        self._audit.append(
+            AuditEntry(
+                sequence=0,
+                at=self.now,
+                actor=actor.name,
+                user_id=actor.user_id,
+                action=action,
+                entity_id=entity_id,
+                outcome=outcome,
+                code=code,
+                request_id=actor.request_id,
+                detail=dict(detail),
+                previous_digest="",
+                digest="",
+            )
+        )
+
+    @property
+    def has_records(self) -> bool:
+        """Tell whether the unit recorded events or audit entries, which need places in order."""
+        return bool(self.events or self._audit)
+
+    async def write_records(self, head: Head) -> None:
+        """Give events and audit entries their places after `head` and write them; `head` moves on."""
+        for entry in self._audit:
+            head.audit_sequence += 1
+            entry.sequence, entry.previous_digest = head.audit_sequence, head.audit_digest
+            entry.digest = head.audit_digest = digest_of(entry, entry.previous_digest)
+            await self.insert(entry)
+        placed = []
+        for event in self.events:
+            head.position += 1
+            placed.append(event.at(head.position))
+            status = EventStatus.PENDING if event.type in self._handled else EventStatus.HANDLED
+            await self.insert(placed[-1].to_row(status))
+        self.events = placed
+
+    async def read_head(self) -> Head:
+        """Take the journal head: on PostgreSQL this is where writers queue, so it comes last in a unit."""
+        head = await self.lock(JournalHead, id=1)
+        if head is None:  # the very first unit is about to write it
+            return Head(0, 0, GENESIS)
+        return Head(head.position, head.audit_sequence, head.audit_digest)
+
+    async def write_head(self, head: Head) -> None:
+        """Keep the journal head with the commit."""
+        row = JournalHead(
+            id=1, position=head.position, audit_sequence=head.audit_sequence, audit_digest=head.audit_digest
+        )
+        await self.save(row, "position", "audit_sequence", "audit_digest")

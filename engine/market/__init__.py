@@ -1,0 +1,1 @@
+"""Bars, quotes, instruments and feeds; read by venues, risk and strategies."""

@@ -1,0 +1,1 @@
+"""Metrics, timings, resources, health and alerts; fed by every room."""

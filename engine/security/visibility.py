@@ -1,0 +1,15 @@
+"""Who sees which fact; asked by the door for each event of the history and of every subscription."""
+
+from engine.actor import Actor
+from engine.ledger.event import Event
+from engine.ledger.kinds import EVENT_KINDS
+from engine.security.permissions import Permission, allows
+
+
+def sees(viewer: Actor, event: Event) -> bool:
+    """Tell whether a viewer may see an event: their own, everything with VIEW_ALL, public facts without an owner."""
+    if allows(viewer.role, Permission.VIEW_ALL):
+        return True
+    if event.user_id is not None:
+        return event.user_id == viewer.user_id
+    return EVENT_KINDS[event.type].public

@@ -1,0 +1,1 @@
+"""What every venue must do, and the paper venue; driven by execution."""

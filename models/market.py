@@ -1,0 +1,23 @@
+"""The last known price of each symbol, so that a restart knows what positions are worth."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.fields import amount, moment
+
+
+class MarketQuote(Model):
+    """The latest bar of a symbol: `market_time` is the data's clock, `received_at` ours."""
+
+    symbol = fields.CharField(max_length=32, primary_key=True)
+    last_price = amount('"{}" > 0')
+    open = amount('"{}" > 0')
+    high = amount('"{}" > 0')
+    low = amount('"{}" > 0')
+    volume = amount('"{}" >= 0')
+    market_time = moment()
+    received_at = moment()
+    source = fields.CharField(max_length=120)
+
+    class Meta:
+        table = "market_data_cache"
