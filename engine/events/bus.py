@@ -1,7 +1,7 @@
 """The dispatcher: hands committed facts to their handlers, tries again, and keeps dead letters. Runs on the desk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 
@@ -22,6 +22,8 @@ from models.event import EventStatus, EventType, TradingEvent
 MOST_RUNNING = 16  # handlers at work at a time
 MOST_QUEUED = 50_000  # beyond, events stay in the ledger and are read again as the queue drains
 
+Observe = Callable[[str, float, str], None]  # handler, seconds, ok or error
+
 log = structlog.get_logger(__name__)
 
 
@@ -32,8 +34,15 @@ class Bus:
     the ledger before the handlers run, so that an event which kills the process ends as a dead letter too.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        policy: RetryPolicy | None = None,
+        observe: Observe = lambda handler, seconds, outcome: None,
+    ) -> None:
         self.statistics = BusStatistics()
+        self._observe = observe
         self._ledger = ledger
         self._clock = clock
         self._policy = policy or RetryPolicy()
@@ -44,14 +53,14 @@ class Bus:
         self._running: set[asyncio.Task[None]] = set()
         self._retries: dict[int, asyncio.TimerHandle] = {}
         self._overflowed_at: int | None = None
+        self._last_open = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, table: HandlerTable, position: int) -> None:
-        """Handle what was left open up to a position, then what `follow` brings."""
+    async def start(self, table: HandlerTable) -> None:
+        """Handle what was left open, then what `follow` brings."""
         self._table = table
         self._overflowed_at = 0
-        self._last_open = position
         self._task = asyncio.create_task(self._run(), name="event-bus")
 
     async def close(self) -> None:
@@ -69,7 +78,7 @@ class Bus:
         for event in events:
             self.statistics.published += 1
             self.statistics.by_type[event.type] = self.statistics.by_type.get(event.type, 0) + 1
-            if self._overflowed_at is None and event.type in self._table:
+            if self._task is not None and self._overflowed_at is None and event.type in self._table:
                 self._accept(event.to_row(EventStatus.PENDING))
             self._last_open = event.position
         self._wake.set()
@@ -171,16 +180,16 @@ class Bus:
     async def _attempt(self, handle: Handle, event: Event) -> None:
         kept = self.statistics.by_handler.setdefault(name_of(handle), HandlerStatistics())
         begin = self._clock.monotonic()
+        outcome = "error"
         try:
             async with asyncio.timeout(self._policy.timeout_s):
                 await handle(event)
-        except BaseException:
-            kept.failed += 1
-            raise
-        else:
-            kept.handled += 1
+            outcome = "ok"
         finally:
+            kept.handled += outcome == "ok"
+            kept.failed += outcome != "ok"
             took = self._clock.monotonic() - begin
+            self._observe(name_of(handle), took, outcome)
             kept.total_s += took
             kept.slowest_s = max(kept.slowest_s, took)
 

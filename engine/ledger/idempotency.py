@@ -1,4 +1,4 @@
-"""Client ids: the first outcome of a creating command, answered again; used inside units of work of every room."""
+"""Client ids: the first outcome of a creating command, answered again; used in every room's units."""
 
 import hashlib
 import re
@@ -26,8 +26,8 @@ def checked_client_id(client_id: str, field: str = "clientId") -> str:
 def fingerprint(content: Mapping[str, Any]) -> str:
     """Answer the SHA-256, in hexadecimal, of a command's content.
 
-    Equal amounts are equal content however they were written (`1.50` is `1.5`). A secret must not be put in here:
-    the fingerprint is kept, and a weak secret could be guessed from it.
+    Equal amounts are equal content however they were written (`1.50` is `1.5`). A secret must not be put in
+    here: the fingerprint is kept, and a weak secret could be guessed from it.
     """
     canonical = orjson.dumps(content, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
     return hashlib.sha256(canonical).hexdigest()

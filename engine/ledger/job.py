@@ -10,6 +10,7 @@ from engine.ledger.unit import Head, Unit
 T = TypeVar("T")
 
 Work = Callable[[Unit], Awaitable[T]]
+ObserveCommit = Callable[[int, float, bool], None]  # units, seconds, whether it committed
 AfterCommit = Callable[[list[Event]], None]
 
 

@@ -14,7 +14,7 @@ from engine.actor import Actor
 from engine.clock import Clock
 from engine.errors import LedgerError, Refusal, RefusalCode, Refused
 from engine.ledger.event import Event
-from engine.ledger.job import Job, Work
+from engine.ledger.job import Job, ObserveCommit, Work
 from engine.ledger.kinds import HandledTypes
 from engine.ledger.lock import LedgerLock
 from engine.ledger.postgres import PostgresWriter
@@ -56,6 +56,7 @@ class Ledger:
         self, *, url: str | None, data_dir: Path, currency: str, durability: str, clock: Clock
     ) -> None:
         self.epoch = ""
+        self.observe_commit: ObserveCommit = lambda units, seconds, committed: None
         self._url = url
         self._path = data_dir / "ledger.sqlite3"
         self._currency = currency
@@ -111,11 +112,11 @@ class Ledger:
                 await bring_up_to_date(_reading_url(self._url))
             except LedgerError as error:
                 raise type(error)(f"{self.place}: {error}") from error
-            return PostgresWriter(self._url, self._clock, handled)
+            return PostgresWriter(self._url, self._clock, handled, self.observe_commit)
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = LedgerLock(self._path.parent / "ledger.lock")
         await bring_up_to_date(f"sqlite://{self._path}?synchronous={self._durability}&busy_timeout=5000")
-        return SqliteWriter(self._path, self._clock, handled, self._durability)
+        return SqliteWriter(self._path, self._clock, handled, self._durability, self.observe_commit)
 
     async def close(self) -> None:
         """Commit what waits and let go of everything."""

@@ -8,7 +8,7 @@ import asyncpg
 
 from engine.clock import Clock
 from engine.errors import LedgerBusy, LedgerError
-from engine.ledger.job import Job
+from engine.ledger.job import Job, ObserveCommit
 from engine.ledger.kinds import HandledTypes
 from engine.ledger.unit import Unit
 
@@ -49,7 +49,8 @@ class PostgresWriter:
 
     dialect = "postgres"
 
-    def __init__(self, url: str, clock: Clock, handled: HandledTypes) -> None:
+    def __init__(self, url: str, clock: Clock, handled: HandledTypes, observe: ObserveCommit) -> None:
+        self._observe = observe
         self._url = url
         self._clock = clock
         self._handled = handled
@@ -81,8 +82,11 @@ class PostgresWriter:
 
     async def _run(self, job: Job[Any]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
+            begin = self._clock.monotonic()
+            committed = False
             try:
                 await self._transact(job)
+                committed = True
             except _LOST_RACES as error:
                 if attempt == ATTEMPTS:
                     job.fail(LedgerBusy(f"lost {ATTEMPTS} races for the same rows: {error}"))
@@ -94,6 +98,8 @@ class PostgresWriter:
                 return job.fail(error)
             else:
                 return job.finish()
+            finally:
+                self._observe(1, self._clock.monotonic() - begin, committed)
         return None
 
     async def _transact(self, job: Job[Any]) -> None:

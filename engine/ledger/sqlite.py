@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from engine.clock import Clock
 from engine.errors import LedgerBusy, LedgerError
-from engine.ledger.job import Job
+from engine.ledger.job import Job, ObserveCommit
 from engine.ledger.kinds import HandledTypes
 from engine.ledger.unit import Head, Unit
 
@@ -66,8 +66,11 @@ class SqliteWriter:
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock, handled: HandledTypes, durability: str) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, handled: HandledTypes, durability: str, observe: ObserveCommit
+    ) -> None:
         self._clock = clock
+        self._observe = observe
         self._handled = handled
         self._connection = connect(path, durability)
         self._inline = _InlineConnection(self._connection)
@@ -129,6 +132,7 @@ class SqliteWriter:
 
     def _commit_group(self) -> None:
         group: list[Job[Any]] = []
+        begin = time.perf_counter()
         try:
             first = head = run_inline(self._unit().read_head())
             slice_end = time.perf_counter() + GROUP_SLICE_S
@@ -142,9 +146,11 @@ class SqliteWriter:
         except Exception as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._observe(len(group), time.perf_counter() - begin, False)
             for job in group or [self._jobs.popleft()]:
                 job.fail(LedgerError(f"the ledger could not commit: {error}"))
         else:
+            self._observe(len(group), time.perf_counter() - begin, True)
             for job in group:
                 job.finish()
 

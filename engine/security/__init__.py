@@ -1,1 +1,1 @@
-"""Who may ask for what, and how it is proven: tokens, permissions, visibility, secrets, the audit trail's check."""
+"""Who may ask for what, and how that is proven; also what must stay secret. Called by door and runtime."""

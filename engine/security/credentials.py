@@ -1,4 +1,4 @@
-"""Venue credentials: stored sealed, never read back through the API; called by the door and the vault's rotation."""
+"""Venue credentials: stored sealed, never read back through the API; called by the door."""
 
 import hashlib
 import hmac
@@ -11,6 +11,7 @@ from engine.ids import new_id
 from engine.ledger.idempotency import first_outcome, remember
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
+from engine.security.names import shown
 from engine.security.vault import Vault
 from models.credential import BrokerCredential
 from models.event import EventType
@@ -40,11 +41,11 @@ class Credentials:
         self._vault = vault
 
     async def store(self, actor: Actor, command: StoreCredential) -> BrokerCredential | Refusal:
-        """Seal and keep a secret for its owner. The secret is in no audit entry, event, log or fingerprint."""
+        """Seal and keep a secret for its owner. It is in no audit entry, event, log or fingerprint."""
         detail = {
-            "clientId": command.client_id[:64],
-            "venue": command.venue[:40],
-            "label": command.label[:64],
+            "clientId": shown(command.client_id),
+            "venue": shown(command.venue),
+            "label": shown(command.label),
         }
 
         async def work(unit: Unit, outcome: CommandOutcome) -> BrokerCredential:

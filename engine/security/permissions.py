@@ -1,4 +1,4 @@
-"""Who may do what: one table from role to permissions, one from root field to permission; asked by the door."""
+"""Who may do what: role to permissions, and root field to permission; asked by the door."""
 
 from enum import StrEnum
 
@@ -45,8 +45,8 @@ def allows(role: Role, permission: Permission) -> bool:
 
 
 # Root fields by name, as the door asks for them. VIEW_OWN admits a request; what it then shows is cut to the
-# viewer's own rows unless the role has VIEW_ALL. Rules that need the arguments (the scope of a stop, whose token)
-# are asked again where the arguments are known.
+# viewer's own rows unless the role has VIEW_ALL. What depends on arguments (the scope of a stop, whose token)
+# is asked again where the arguments are known.
 QUERY_PERMISSIONS: dict[str, Permission] = {
     "health": Permission.VIEW_OWN,
     "metrics": Permission.VIEW_OWN,
@@ -105,7 +105,7 @@ SUBSCRIPTION_PERMISSIONS: dict[str, Permission] = {
     "emergencyStop": Permission.VIEW_OWN,  # hearing of a stop is everybody's right; calling one is not
 }
 
-# One name in several operations means one permission, but for `emergencyStop`: here the mutation's, the stricter.
+# A name in several operations means one permission, but for `emergencyStop`: here the mutation's, stricter.
 COMMAND_PERMISSIONS: dict[str, Permission] = (
     SUBSCRIPTION_PERMISSIONS | QUERY_PERMISSIONS | MUTATION_PERMISSIONS
 )

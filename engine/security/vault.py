@@ -1,6 +1,7 @@
 """The vault: seals venue secrets with the keys of one file, and lends keys of their own to other uses.
 
-The file holds one Fernet key a line; the first seals, all open. It is made at the first start, for its owner only.
+The file holds one Fernet key a line; the first seals, all open. It is made at the first start, for its
+owner only.
 """
 
 import os
@@ -110,7 +111,7 @@ def _check_key(file: Path, number: int, key: bytes) -> None:
 
 
 def _create(file: Path, key: bytes) -> None:
-    """Make the key file whole or not at all; another process may be making it at this moment, then its file wins."""
+    """Make the key file, whole or not at all; if another process makes it at this moment, theirs wins."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         written = _write_beside(file, key + b"\n")

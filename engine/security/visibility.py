@@ -7,7 +7,7 @@ from engine.security.permissions import Permission, allows
 
 
 def sees(viewer: Actor, event: Event) -> bool:
-    """Tell whether a viewer may see an event: their own, everything with VIEW_ALL, public facts without an owner."""
+    """Tell whether a viewer may see an event: theirs, anybody's with VIEW_ALL, or public and nobody's."""
     if allows(viewer.role, Permission.VIEW_ALL):
         return True
     if event.user_id is not None:

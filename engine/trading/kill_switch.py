@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -252,7 +253,7 @@ class KillSwitch:
 
     async def _flatten(self, request: StopRequest, halt: Halt) -> list[Order]:
         """Close every covered position at the market, reduce-only; repeated, it orders nothing twice."""
-        positions = await Position.exclude(quantity=0)
+        positions = await Position.exclude(quantity=Decimal(0))
         users = {user.id: user for user in await User.filter(id__in=[p.user_id for p in positions])}
         orders = []
         for position in positions:

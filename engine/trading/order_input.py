@@ -1,15 +1,13 @@
 """What an order request must look like before anything else is asked; pure, used by submit and preview."""
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.errors import invalid
+from engine.ledger.idempotency import checked_client_id
 from engine.market.instruments import Instrument, InstrumentTable
 from models.fields import LARGEST, scaled
 from models.order import OrderOrigin, OrderSide, OrderType, TimeInForce
-
-CLIENT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class Provenance:
 
 def checked_order(request: SubmitOrder, instruments: InstrumentTable) -> Instrument:
     """Answer the instrument of a well-formed request. Raises Refused naming the field and the rule."""
-    if not CLIENT_ID.match(request.client_order_id):
-        raise invalid("clientOrderId", "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+    checked_client_id(request.client_order_id, "clientOrderId")
     instrument = instruments.get(request.symbol)
     if instrument is None:
         raise invalid("symbol", f"{request.symbol[:32]!r} is not traded here")

@@ -11,7 +11,7 @@ from engine.events.publish import order_event, risk_event
 from engine.ids import new_id
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
-from engine.ledger.fingerprint import fingerprint
+from engine.ledger.idempotency import fingerprint
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable

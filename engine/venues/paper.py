@@ -58,7 +58,7 @@ class PaperVenue:
 
     def __init__(self, clock: Clock, instruments: InstrumentTable, terms: PaperTerms | None = None) -> None:
         self._clock = clock
-        self._instruments = instruments
+        self.instruments = instruments
         self._terms = terms or PaperTerms()
         self._report: Report | None = None
         self._status = VenueStatus(VenueState.DISCONNECTED, "not connected yet", clock.now())
@@ -166,7 +166,7 @@ class PaperVenue:
         entry.triggered = entry.triggered or order.type is OrderType.STOP
         wanted = min(entry.leaves, self._reducible(order)) if order.reduce_only else entry.leaves
         available = bar.volume * self._terms.max_participation - traded.get(order.account, Decimal(0))
-        instrument = self._instruments.get(order.symbol)  # None: restored, and no longer listed
+        instrument = self.instruments.get(order.symbol)  # None: restored, and no longer listed
         quantity = fill_quantity(wanted, available, instrument.lot_size if instrument else Decimal(1))
         if quantity > 0:
             traded[order.account] = traded.get(order.account, Decimal(0)) + quantity
@@ -210,7 +210,7 @@ class PaperVenue:
 
     def _refusal(self, order: VenueOrder) -> Rejected | None:
         rule = None
-        if order.symbol not in self._instruments:
+        if order.symbol not in self.instruments:
             rule = f"unknown symbol {order.symbol}"
         elif len(self._book) >= self._terms.max_working_orders:
             rule = "book full"

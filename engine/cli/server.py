@@ -1,0 +1,86 @@
+"""Running the door under uvicorn: one process, one socket, a few lines that say what is going on."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.importer import import_from_string
+
+from engine import __version__
+from engine.cli.local import LocalEngine, forget_address, note_address
+from engine.errors import SettingsError
+from engine.monitoring.log import LogFormat, configure_logging
+from engine.settings import Settings
+
+GRACE_S = 5  # for open requests and sockets at the end; clients resume by cursor
+LARGEST_FRAME = 64 * 1024
+APPLICATION = "gql.app:create_app"  # by name: the door stands above the engine
+
+Say = Callable[[str], None]
+log = structlog.get_logger(__name__)
+
+
+def run_server(settings: Settings, say: Say) -> None:
+    """Serve until interrupted. Raises EngineError with one clear line when it cannot start."""
+    configure_logging(LogFormat(settings.log_format), settings.log_level)
+    listener = _listen(settings.host, settings.port)
+    try:
+        asyncio.run(_serve(settings, listener, say))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port"
+        ) from None
+
+
+async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
+    say(f"Quantum Leap Trading Engine {__version__}")
+    app: Any = import_from_string(APPLICATION)(settings)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",  # run below, so that what keeps the engine from starting is one line
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    async with app.router.lifespan_context(app):
+        host, port = listener.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        note_address(settings.data_dir, url)
+        _tell(settings, app.state.engine, url, say)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            forget_address(settings.data_dir)
+
+
+def _tell(settings: Settings, engine: Any, url: str, say: Say) -> None:
+    feed = engine.desk.feed_status
+    local = LocalEngine(url, 0, settings.data_dir)
+    say(f"ledger: {engine.ledger.dialect}, {engine.ledger.place}")
+    say(f"wire: {'redis' if engine.wire is not None else 'in-process'}")
+    say(f"prices: {feed.state.value.lower() + ', ' + feed.reason if feed else 'none'}")
+    say(f"trading: {engine.kill_switch.state.status.value.lower()}, on paper")
+    say("")
+    say("Open this link to sign in (once, within ten minutes; `trading-engine open` prints another):")
+    say(f"  {local.sign_in_link('operator')}")
+    say("")
+    say("Ctrl-C ends the engine; everything is kept and goes on at the next start.")

@@ -1,0 +1,99 @@
+"""The hub: hands this process's subscribers facts in order and the latest telemetry; fed by tail and wire."""
+
+from collections.abc import Iterable, Sequence
+
+from engine.ledger.event import Event
+from engine.ledger.journal import Cursor
+from engine.ledger.ledger import Ledger
+from engine.live.subscription import Predicate, Subscription
+from engine.live.watch import Watch
+
+
+class Hub:
+    """One a process. It waits for nobody: each subscriber has a bounded buffer and is woken by the hub."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.position = 0
+        self.deliveries = 0  # facts handed to subscribers since the start
+        self.lagged = 0  # subscribers ended because they were too slow
+        self._ledger = ledger
+        self._subscriptions: set[Subscription] = set()
+        self._watches: dict[str, set[Watch]] = {}
+        self._prefix_watches: set[Watch] = set()
+
+    @property
+    def epoch(self) -> str:
+        """Answer the ledger's epoch, which every cursor carries."""
+        return self._ledger.epoch
+
+    @property
+    def cursor(self) -> Cursor:
+        """Answer where the hub stands: a subscription after this cursor misses nothing that comes."""
+        return Cursor(self.epoch, self.position)
+
+    @property
+    def subscribers(self) -> int:
+        """Answer how many subscriptions of facts are open."""
+        return len(self._subscriptions)
+
+    @property
+    def watchers(self) -> int:
+        """Answer how many subscriptions of telemetry are open."""
+        return len(self._prefix_watches.union(*self._watches.values()))
+
+    def start(self, position: int) -> None:
+        """Begin at a position of the journal: the one the tail starts from."""
+        self.position = position
+
+    async def close(self) -> None:
+        """End every subscription."""
+        for subscription in [*self._subscriptions]:
+            await subscription.aclose()
+        for watch in self._prefix_watches.union(*self._watches.values()):
+            await watch.aclose()
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Take facts from the tail: in order, each once."""
+        for subscription in self._subscriptions:
+            subscription.offer(events)
+        self.position = events[-1].position
+
+    def subscribe(self, predicate: Predicate, after: Cursor | int | None = None) -> Subscription:
+        """Answer the stream of facts that meet a predicate: from now on, or everything after a cursor.
+
+        What is committed after this call is in the stream, even if its reading begins later.
+        """
+        return self._join(Subscription(self, predicate, after))
+
+    def leave(self, subscription: Subscription) -> None:
+        """Hand a subscription nothing more; it calls this itself."""
+        self._subscriptions.discard(subscription)
+
+    def publish(self, topic: str, value: object) -> None:
+        """Hand a telemetry value to who watches its topic. Values are plain data, as JSON has it."""
+        for watch in self._watches.get(topic, ()):
+            watch.offer(topic, value)
+        for watch in self._prefix_watches:
+            if topic.startswith(watch.prefixes):
+                watch.offer(topic, value)
+
+    def watch(self, topics: Iterable[str]) -> Watch:
+        """Answer the stream of the latest values of topics; `quotes.*` stands for all that begin so."""
+        watch = Watch(topics, self._stop_watching)
+        for topic in watch.exact:
+            self._watches.setdefault(topic, set()).add(watch)
+        if watch.prefixes:
+            self._prefix_watches.add(watch)
+        return watch
+
+    def _join(self, subscription: Subscription) -> Subscription:
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def _stop_watching(self, watch: Watch) -> None:
+        self._prefix_watches.discard(watch)
+        for topic in watch.exact:
+            watchers = self._watches.get(topic, set())
+            watchers.discard(watch)
+            if not watchers:
+                self._watches.pop(topic, None)

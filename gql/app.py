@@ -1,0 +1,121 @@
+"""The ASGI application: everything the door offers, on one engine; started by the command line or mounted by a host.
+
+As an application of its own, its lifespan starts and ends the engine:
+
+    uvicorn --factory gql.app:create_app
+
+Inside a user's Starlette or FastAPI application, one line mounts it and ties the engine to the host's lifespan:
+
+    from fastapi import FastAPI
+    from gql.app import attach
+
+    app = FastAPI()
+    attach(app, "/trading")
+
+Starlette does not run the lifespan of a mounted application by itself: `app.mount("/trading", create_app())` alone
+answers 503 until the host runs `async with engine_lifespan(trading):` in its own lifespan.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from engine.errors import LedgerError
+from engine.runtime import Engine
+from engine.settings import Settings, read_settings
+from gql.errors import ErrorCode
+from gql.http import GraphQLOverHTTP
+from gql.operations import Operations
+from gql.pages import page_routes
+from gql.presence import Presence
+from gql.probes import Probes, healthz
+from gql.responses import error_response
+from gql.schema import guarded_schema
+from gql.session import SessionEndpoint
+from gql.stream import GraphQLOverSSE
+from gql.websocket import GraphQLOverWebSocket
+
+
+class NotRunning(Exception):
+    """A request came before the engine was started, or after it has ended."""
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """Build the application; without settings they are read from the environment.
+
+    Raises SettingsError here, and what the ledger says against starting when the lifespan begins.
+    """
+    chosen = settings or read_settings()
+    operations = Operations(guarded_schema(), introspection=not chosen.production)
+    presence = Presence()
+    probes = Probes(engine_of)
+    app = Starlette(
+        routes=[
+            Route("/graphql", GraphQLOverHTTP(engine_of, operations), methods=["GET", "POST"]),
+            WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence)),
+            Route("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence), methods=["GET", "POST"]),
+            Route("/session", SessionEndpoint(engine_of), methods=["GET", "POST", "DELETE"]),
+            Route("/healthz", healthz),
+            Route("/readyz", probes.readyz),
+            Route("/metrics", probes.metrics),
+            *([] if chosen.production else page_routes()),
+        ],
+        exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost},
+        lifespan=engine_lifespan,
+    )
+    app.state.settings = chosen
+    app.state.presence = presence
+    app.state.engine = None
+    return app
+
+
+def attach(parent: Starlette, path: str, settings: Settings | None = None) -> Starlette:
+    """Mount the application under a path of a host (Starlette or FastAPI), its engine living as long as the host."""
+    app = create_app(settings)
+    parent.mount(path, app)
+    own = parent.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(whole: Any) -> AsyncIterator[Any]:
+        async with engine_lifespan(app), own(whole) as state:
+            yield state
+
+    parent.router.lifespan_context = both
+    return app
+
+
+@asynccontextmanager
+async def engine_lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Run the engine of an application made by `create_app`."""
+    engine = Engine(app.state.settings)
+    await engine.start()
+    engine.tokens.when_revoked(app.state.presence.revoked)
+    app.state.engine = engine
+    try:
+        yield
+    finally:
+        app.state.engine = None
+        await engine.close()
+
+
+def engine_of(connection: HTTPConnection) -> Engine:
+    """Answer the engine behind a request. Raises NotRunning."""
+    engine = connection.app.state.engine
+    if engine is None:
+        raise NotRunning
+    assert isinstance(engine, Engine)
+    return engine
+
+
+async def _not_running(request: Request, error: Exception) -> Response:
+    said = "the engine is not running: mount this application with gql.app.attach, which starts it"
+    return error_response(503, ErrorCode.INTERNAL, said)
+
+
+async def _ledger_lost(request: Request, error: Exception) -> Response:
+    return error_response(503, ErrorCode.INTERNAL, "the ledger cannot be read at this moment; try again")

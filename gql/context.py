@@ -1,0 +1,51 @@
+"""What every resolver is given: the engine, who asks, and the request's id; made by the transports."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import strawberry
+
+from engine.actor import Actor
+from engine.runtime import Engine
+from engine.security.bearer import Viewer
+from engine.security.permissions import Permission, allows
+
+
+@dataclass(slots=True)
+class Context:
+    """One request, or one operation of a WebSocket."""
+
+    engine: Engine
+    viewer: Viewer
+    request_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """Answer who gives the commands of this request."""
+        viewer = self.viewer
+        return Actor(viewer.name, viewer.role, viewer.user_id, self.request_id)
+
+    @property
+    def user_id(self) -> str:
+        """Answer the signed-in user; every token belongs to one."""
+        assert self.viewer.user_id is not None, "a token belongs to a user"
+        return self.viewer.user_id
+
+    @property
+    def sees_all(self) -> bool:
+        """Tell whether the viewer may read what belongs to others."""
+        return allows(self.viewer.role, Permission.VIEW_ALL)
+
+    def foreign(self, kind: str) -> None:
+        """Count that something of another user was asked for; the answer is that of an unknown id."""
+        self.engine.metrics.count("security_foreign_access_total", kind=kind)
+
+    def may_see(self, owner_id: str | None, kind: str) -> bool:
+        """Tell whether a found row may be shown, and count it where it belongs to somebody else."""
+        if self.sees_all or owner_id == self.viewer.user_id:
+            return True
+        self.foreign(kind)
+        return False
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

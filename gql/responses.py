@@ -1,0 +1,57 @@
+"""JSON answers and bounded bodies; used by the HTTP endpoints of the door."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gql.errors import ErrorCode, error_body
+
+MAX_BODY_BYTES = 256 * 1024
+
+
+class BodyTooLarge(Exception):
+    """The body is longer than the door takes."""
+
+
+def encoded(content: object) -> bytes:
+    """Answer JSON; amounts inside payloads are text."""
+    return orjson.dumps(content, default=_plain)
+
+
+def json_response(content: object, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:
+    """Answer JSON that no cache keeps."""
+    kept = {"cache-control": "no-store"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(encoded(content), status, kept, media_type)
+
+
+def error_response(status: int, code: ErrorCode, message: str, media_type: str = "application/json") -> Response:
+    """Answer a request that was refused as a whole."""
+    return json_response(error_body(code, message), status, media_type)
+
+
+async def read_body(request: Request) -> bytes:
+    """Read a body up to the bound. Raises BodyTooLarge as soon as it is known to be longer."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+def decoded(body: bytes) -> object:
+    """Read JSON. Raises ValueError for what is none: NaN, Infinity and invalid UTF-8 included."""
+    return orjson.loads(body)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise TypeError(f"{type(value).__name__} has no place in an answer")
