@@ -122,7 +122,9 @@ class Engine:
         self.orders = Orders(ledger, self.config, self.quotes, self.halts, rules)
         self.kill_switch = KillSwitch(ledger, self.halts, self.orders, self.config, clock)
         self.deployments = Deployments(ledger, KINDS, lambda: self.orders.instruments, self.halts)
-        self.signals = Signals(ledger, self.orders, self.config, self.quotes)
+        self.signals = Signals(
+            ledger, self.orders, self.config, self.quotes, lambda: self.orders.instruments
+        )
         self.bus = Bus(ledger, clock, observe=self._observe_handler)
 
     def _build_desk(self) -> None:
@@ -132,7 +134,7 @@ class Engine:
         told = VenueTold(self.kill_switch.venue_failed, self.kill_switch.venue_answered, self._filled)
         execution = Execution(ledger, self.venue, self.halts, self.clock, told)
         protection = Protection(ledger, self.orders, self.config, self.halts)
-        self.runner = StrategyRunner(ledger, self.deployments, self.signals, self.quotes, self.clock)
+        self.runner = StrategyRunner(self.deployments, self.signals, self.quotes)
         self.handlers = handler_table(execution, self.kill_switch, protection, self.signals, self.alerts)
         parts = DeskParts(
             ledger=ledger,
@@ -145,7 +147,7 @@ class Engine:
             runner=self.runner,
             bus=self.bus,
             publish=self.publish,
-            market_day_done=Performance(ledger, self.quotes).on_step,
+            market_day_done=Performance(ledger, self.quotes, self.clock).on_step,
         )
         plan = FeedPlan.of(settings.replay, settings.instruments, settings.speed, settings.currency)
         self.desk = Desk(parts, plan)

@@ -58,7 +58,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             Route("/graphql", GraphQLOverHTTP(engine_of, operations), methods=["GET", "POST"]),
             WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence)),
-            Route("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence), methods=["GET", "POST"]),
+            Route(
+                "/graphql/stream", GraphQLOverSSE(engine_of, operations, presence), methods=["GET", "POST"]
+            ),
             Route("/session", SessionEndpoint(engine_of), methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),

@@ -1,6 +1,6 @@
 """Facts as they are committed, for subscriptions that show a state: snapshot, then tail."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
 from engine.ledger.event import Event
@@ -11,7 +11,7 @@ from gql.errors import ErrorCode, coded
 from models.event import EventType
 
 
-def follow(context: Context, types: Collection[EventType]) -> AsyncIterator[Event]:
+def follow(context: Context, types: Collection[EventType]) -> AsyncGenerator[Event, None]:
     """Answer the visible facts of some types from this call on, so that a snapshot read after it misses nothing.
 
     A reader who falls behind is caught up from the ledger: the items show a state, none must be left out.
@@ -23,7 +23,9 @@ def follow(context: Context, types: Collection[EventType]) -> AsyncIterator[Even
     return _caught_up(context, context.engine.hub.subscribe(wants), wants)
 
 
-async def _caught_up(context: Context, subscription: Subscription, wants: Predicate) -> AsyncIterator[Event]:
+async def _caught_up(
+    context: Context, subscription: Subscription, wants: Predicate
+) -> AsyncGenerator[Event, None]:
     while True:
         resume_after = None
         async with aclosing(subscription) as items:

@@ -7,6 +7,7 @@ import strawberry
 
 from engine.errors import RefusalCode
 from engine.monitoring.health import ComponentStatus, HealthStatus
+from engine.security.permissions import Permission
 from engine.trading.halts import TradingStatus
 from models.alert import AlertCategory, AlertLevel, AlertStatus
 from models.audit import AuditOutcome
@@ -174,7 +175,11 @@ described(
 described(
     ConfigType,
     "How the text of a setting is read.",
-    {"INTEGER": "A whole number.", "DECIMAL": "A decimal in plain notation.", "BOOLEAN": "`true` or `false`."},
+    {
+        "INTEGER": "A whole number.",
+        "DECIMAL": "A decimal in plain notation.",
+        "BOOLEAN": "`true` or `false`.",
+    },
 )
 described(
     HaltScope,
@@ -208,6 +213,22 @@ described(
         "TRADER": "Reads and trades what is theirs, and stops their own trading.",
         "RISK_OFFICER": "Reads everything, stops and resumes any scope, changes limits.",
         "OPERATOR": "Everything, users and tokens included.",
+    },
+)
+described(
+    Permission,
+    "One right; a role is a set of them.",
+    {
+        "VIEW_OWN": "Reading what is one's own, and the state of the system.",
+        "VIEW_ALL": "Reading what is anybody's, and the whole audit trail.",
+        "TRADE": "Orders, signals, strategies and venue secrets of one's own.",
+        "STOP_OWN": "Emergency stops that reach nobody else.",
+        "STOP_ANY": "Emergency stops of any scope.",
+        "RESUME": "Lifting a stop.",
+        "CHANGE_LIMITS": "Changing the configuration.",
+        "MANAGE_ALERTS": "Acknowledging and resolving alerts.",
+        "MANAGE_USERS": "Users, and other people's tokens.",
+        "OPERATE": "Dead letters and the machinery itself.",
     },
 )
 described(
@@ -264,6 +285,7 @@ __all__ = [
     "OrderSide",
     "OrderStatus",
     "OrderType",
+    "Permission",
     "Priority",
     "RefusalCode",
     "Role",

@@ -18,18 +18,25 @@ LONGEST_CURSOR = 200  # characters; ours are shorter
 First = Annotated[
     int | None, strawberry.argument(description="How many items, newest first: 1 to 100, 20 if not said.")
 ]
-After = Annotated[str | None, strawberry.argument(description="Only items after this cursor; goes with `first`.")]
-Last = Annotated[
-    int | None, strawberry.argument(description="How many items counted from the end, instead of `first`: 1 to 100.")
+After = Annotated[
+    str | None, strawberry.argument(description="Only items after this cursor; goes with `first`.")
 ]
-Before = Annotated[str | None, strawberry.argument(description="Only items before this cursor; goes with `last`.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="How many items counted from the end, instead of `first`: 1 to 100."),
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="Only items before this cursor; goes with `last`.")
+]
 
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether items follow after this page.")
     has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first item; null on an empty page.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first item; null on an empty page."
+    )
     end_cursor: str | None = strawberry.field(
         description="The cursor of the last item, for `after` of the next page; null on an empty page."
     )
@@ -37,7 +44,9 @@ class PageInfo:
 
 @strawberry.type(description="An item of a list and its place there.")
 class Edge(Generic[Node]):
-    cursor: str = strawberry.field(description="The place in the list: opaque, stable, for `after` and `before`.")
+    cursor: str = strawberry.field(
+        description="The place in the list: opaque, stable, for `after` and `before`."
+    )
     node: Node = strawberry.field(description="The item.")
 
 

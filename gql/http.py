@@ -131,4 +131,6 @@ def _json(text: bytes, name: str) -> object:
     try:
         return decoded(text)
     except ValueError:
-        raise coded(ErrorCode.BAD_USER_INPUT, f"{name}: must be JSON in UTF-8, without NaN and Infinity") from None
+        raise coded(
+            ErrorCode.BAD_USER_INPUT, f"{name}: must be JSON in UTF-8, without NaN and Infinity"
+        ) from None

@@ -28,4 +28,6 @@ def some(items: list[str], field: str, most: int, longest: int) -> list[str]:
 
 def printable(text: str) -> str:
     """Answer a text without characters that a database refuses (NUL); the engine's own rules say the rest."""
-    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\r\n\t" else "?" for c in text)
+    return (
+        text if text.isprintable() else "".join(c if c.isprintable() or c in "\r\n\t" else "?" for c in text)
+    )

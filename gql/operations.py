@@ -4,12 +4,12 @@ Parsing, limits, validation and execution are graphql-core's on Strawberry's sch
 error knows its step, two operations without a name are refused, and a document is parsed and validated once.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -79,7 +79,9 @@ class Operations:
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self._schema = schema
         self._suggestions = introspection
-        self._rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        self._rules = (
+            specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        )
         self._kept = lru_cache(maxsize=512)(self._document)
 
     def prepare(self, request: OperationRequest, context: Context) -> "Operation":
@@ -123,7 +125,7 @@ class Operations:
 class Operation:
     """One operation ready to run, once."""
 
-    executor: Executor
+    executor: Executor[Any]
     context: Context
 
     @property
@@ -135,9 +137,9 @@ class Operation:
         """Execute a query or a mutation."""
         answer = execute_root_selection_set(self.executor)
         result = await answer if isawaitable(answer) else answer
-        return self._payload(cast(ExecutionResult, result))
+        return self._payload(result)
 
-    async def stream(self) -> AsyncIterator[Payload]:
+    async def stream(self) -> AsyncGenerator[Payload, None]:
         """Execute anything: a subscription answers many times, everything else once.
 
         Raises Unprepared when a subscription could not begin.
@@ -154,7 +156,11 @@ class Operation:
                 async for result in results:
                     yield self._payload(result)
             except Exception as error:  # a defect inside a subscription: told like any other, then it ends
-                failed = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                failed = (
+                    error
+                    if isinstance(error, GraphQLError)
+                    else GraphQLError(str(error), original_error=error)
+                )
                 yield {"data": None, "errors": shown([failed], self.context.request_id, ErrorCode.INTERNAL)}
 
     def _payload(self, result: ExecutionResult) -> Payload:

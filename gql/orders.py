@@ -16,6 +16,7 @@ from gql.changes import follow
 from gql.choices import OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
 from gql.connections import After, Before, Connection, First, Last, connection, requested
 from gql.context import Info
+from gql.fields import mutation, query, subscription
 from gql.inputs import LONGEST_SYMBOL, bounded, printable
 from gql.ownership import find_visible, note_foreign, visible
 from gql.refusals import IdempotencyConflict, Refused, RiskReason
@@ -55,7 +56,9 @@ class Order:
     updated_at: datetime = strawberry.field(description="When it last changed.")
     submitted_at: datetime | None = strawberry.field(description="When it was sent to the venue.")
     expires_at: datetime | None = strawberry.field(description="When it is taken back if it still works.")
-    cancel_requested_at: datetime | None = strawberry.field(description="When somebody asked to take it back.")
+    cancel_requested_at: datetime | None = strawberry.field(
+        description="When somebody asked to take it back."
+    )
     closed_at: datetime | None = strawberry.field(description="When it was done.")
 
     @classmethod
@@ -127,10 +130,14 @@ class SubmitOrderInput:
     side: OrderSide = strawberry.field(description="Buy or sell.")
     type: OrderType = strawberry.field(description="How the price is chosen.")
     quantity: Decimal = strawberry.field(description="How much; above zero, a multiple of the lot size.")
-    limit_price: Decimal | None = strawberry.field(description="Required for LIMIT, else absent.", default=None)
+    limit_price: Decimal | None = strawberry.field(
+        description="Required for LIMIT, else absent.", default=None
+    )
     stop_price: Decimal | None = strawberry.field(description="Required for STOP, else absent.", default=None)
     time_in_force: TimeInForce = strawberry.field(description="How long it works.", default=TimeInForce.GTC)
-    strategy_id: strawberry.ID | None = strawberry.field(description="Your strategy it belongs to.", default=None)
+    strategy_id: strawberry.ID | None = strawberry.field(
+        description="Your strategy it belongs to.", default=None
+    )
 
     def command(self) -> SubmitOrder:
         return SubmitOrder(
@@ -155,7 +162,9 @@ class CancelOrderInput:
 @strawberry.input(description="Which position to close.")
 class ClosePositionInput:
     symbol: str = strawberry.field(description="The symbol whose position is closed at the market.")
-    client_order_id: str = strawberry.field(description="Your id for the closing order; repeating it is safe.")
+    client_order_id: str = strawberry.field(
+        description="Your id for the closing order; repeating it is safe."
+    )
 
 
 @strawberry.type(description="The order was admitted, or had been for a repeated client id.")
@@ -167,7 +176,9 @@ class OrderAccepted:
 class OrderDenied:
     code: str = strawberry.field(description="The first thing in the way: a check, or the code of a refusal.")
     message: str = strawberry.field(description="Everything in the way, in words.")
-    order: Order | None = strawberry.field(description="The order kept as evidence; null for malformed input.")
+    order: Order | None = strawberry.field(
+        description="The order kept as evidence; null for malformed input."
+    )
     reasons: list[RiskReason] = strawberry.field(description="Every check that said no, with its figures.")
 
 
@@ -232,7 +243,7 @@ def submitted(result: commands.SubmitResult) -> OrderAccepted | OrderDenied | Id
 
 @strawberry.type
 class OrderQueries:
-    @strawberry.field(description="Your orders, newest first; everybody's for roles that see everything.")
+    @query("Your orders, newest first; everybody's for roles that see everything.")
     async def orders(
         self,
         info: Info,
@@ -246,7 +257,7 @@ class OrderQueries:
         query = visible(OrderRow.filter(**chosen.conditions()), info.context, chosen.user_id, "order")
         return await connection(query, "id", requested(first, after, last, before), Order.of)
 
-    @strawberry.field(description="One order; null when it is unknown or not yours to see.")
+    @query("One order; null when it is unknown or not yours to see.")
     async def order(
         self,
         info: Info,
@@ -258,7 +269,7 @@ class OrderQueries:
 
 @strawberry.type
 class OrderMutations:
-    @strawberry.mutation(description="Send in an order. Its fills come later: follow `events` or `orders`.")
+    @mutation("Send in an order. Its fills come later: follow `events` or `orders`.")
     async def submit_order(
         self,
         info: Info,
@@ -266,7 +277,7 @@ class OrderMutations:
     ) -> SubmitOrderResult:
         return submitted(await info.context.engine.orders.submit(info.context.actor, input.command()))
 
-    @strawberry.mutation(description="Run every check against an order at this moment, without sending it in.")
+    @mutation("Run every check against an order at this moment, without sending it in.")
     async def preview_order(
         self,
         info: Info,
@@ -283,7 +294,7 @@ class OrderMutations:
             reasons=[OrderCheck.of_finding(finding) for finding in preview.findings],
         )
 
-    @strawberry.mutation(description="Take a working order back. Fills that happened in the meantime count.")
+    @mutation("Take a working order back. Fills that happened in the meantime count.")
     async def cancel_order(
         self,
         info: Info,
@@ -296,7 +307,7 @@ class OrderMutations:
             return Refused.of(result)
         return OrderCancelled(order=Order.of(result))
 
-    @strawberry.mutation(description="Close a position at the market; possible while trading is stopped.")
+    @mutation("Close a position at the market; possible while trading is stopped.")
     async def close_position(
         self,
         info: Info,
@@ -309,9 +320,7 @@ class OrderMutations:
 
 @strawberry.type
 class OrderSubscriptions:
-    @strawberry.subscription(
-        description="Working orders first, then every order each time it changes, as it is by then."
-    )
+    @subscription("Working orders first, then every order each time it changes, as it is by then.")
     async def orders(self, info: Info) -> AsyncGenerator[Order, None]:
         context = info.context
         async with aclosing(follow(context, ORDER_EVENTS)) as changes:

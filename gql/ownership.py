@@ -31,7 +31,9 @@ async def find_visible(model: type[Row], row_id: str, context: Context, kind: st
     return row
 
 
-async def note_foreign(refusal: Refusal, model: type[Model], row_id: str, context: Context, kind: str) -> None:
+async def note_foreign(
+    refusal: Refusal, model: type[Model], row_id: str, context: Context, kind: str
+) -> None:
     """Count a command on something that is there but belongs to somebody else."""
     if refusal.code is not RefusalCode.NOT_FOUND or not row_id.isprintable():
         return

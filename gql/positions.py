@@ -19,6 +19,7 @@ from gql.changes import follow
 from gql.choices import OrderSide
 from gql.connections import After, Before, Connection, First, Last, connection, requested
 from gql.context import Context, Info
+from gql.fields import query, subscription
 from gql.inputs import LONGEST_SYMBOL, bounded
 from gql.ownership import visible
 from models.account import Account
@@ -26,7 +27,9 @@ from models.event import EventType
 from models.execution import Execution as ExecutionRow
 from models.position import Position as PositionRow
 
-POSITION_EVENTS = frozenset({EventType.POSITION_OPENED, EventType.POSITION_UPDATED, EventType.POSITION_CLOSED})
+POSITION_EVENTS = frozenset(
+    {EventType.POSITION_OPENED, EventType.POSITION_UPDATED, EventType.POSITION_CLOSED}
+)
 MOST_IN_SNAPSHOT = 10_000  # positions a subscription begins with
 
 
@@ -37,7 +40,9 @@ class Position:
     symbol: str = strawberry.field(description="What is held.")
     quantity: Decimal = strawberry.field(description="How much: negative when sold short, 0 once closed.")
     average_price: Decimal = strawberry.field(description="The average price it was entered at.")
-    market_price: Decimal = strawberry.field(description="The last price; the average price where there is none.")
+    market_price: Decimal = strawberry.field(
+        description="The last price; the average price where there is none."
+    )
     market_value: Decimal = strawberry.field(description="Quantity times market price.")
     realized_pnl: Decimal = strawberry.field(description="Profit of what was sold, commission apart.")
     unrealized_pnl: Decimal = strawberry.field(description="Profit if it were closed at the market price.")
@@ -117,7 +122,9 @@ class Portfolio:
     positions: list[Position] = strawberry.field(description="Open positions by symbol.")
 
 
-@strawberry.type(description="A limit of the configuration, and how much of it is used, working orders included.")
+@strawberry.type(
+    description="A limit of the configuration, and how much of it is used, working orders included."
+)
 class RiskLimit:
     code: str = strawberry.field(description="The limit, by the name its denials carry.")
     subject: str | None = strawberry.field(description="The symbol or sector it speaks of.")
@@ -179,7 +186,7 @@ UserId = Annotated[
 
 @strawberry.type
 class PositionQueries:
-    @strawberry.field(description="Open positions, newest first; everybody's for roles that see everything.")
+    @query("Open positions, newest first; everybody's for roles that see everything.")
     async def positions(
         self,
         info: Info,
@@ -199,7 +206,7 @@ class PositionQueries:
         page = requested(first, after, last, before)
         return await connection(query, "id", page, lambda row: Position.of(valuation.view(row, age_s)))
 
-    @strawberry.field(description="Fills, newest first; everybody's for roles that see everything.")
+    @query("Fills, newest first; everybody's for roles that see everything.")
     async def executions(
         self,
         info: Info,
@@ -213,7 +220,7 @@ class PositionQueries:
         query = visible(ExecutionRow.filter(**chosen.conditions()), info.context, chosen.user_id, "execution")
         return await connection(query, "id", requested(first, after, last, before), Execution.of)
 
-    @strawberry.field(description="What you have and what it is worth; null for a user you may not see.")
+    @query("What you have and what it is worth; null for a user you may not see.")
     async def portfolio(self, info: Info, user_id: UserId = None) -> Portfolio | None:
         context = info.context
         owner = _owner(context, user_id)
@@ -233,7 +240,7 @@ class PositionQueries:
             positions=[Position.of(view) for view in read.positions],
         )
 
-    @strawberry.field(description="Every limit and how much room it leaves; empty for a user you may not see.")
+    @query("Every limit and how much room it leaves; empty for a user you may not see.")
     async def risk_limits(self, info: Info, user_id: UserId = None) -> list[RiskLimit]:
         context = info.context
         owner = _owner(context, user_id)
@@ -256,7 +263,7 @@ class PositionQueries:
 
 @strawberry.type
 class PositionSubscriptions:
-    @strawberry.subscription(description="Open positions first, then each position every time it changes.")
+    @subscription("Open positions first, then each position every time it changes.")
     async def positions(self, info: Info) -> AsyncGenerator[Position, None]:
         context = info.context
         async with aclosing(follow(context, POSITION_EVENTS)) as changes:

@@ -53,6 +53,8 @@ class Probes:
             if viewer is None:
                 return unauthenticated()
             if not allows(viewer.role, Permission.VIEW_ALL):
-                return error_response(403, ErrorCode.FORBIDDEN, f"/metrics needs the right {Permission.VIEW_ALL}")
+                return error_response(
+                    403, ErrorCode.FORBIDDEN, f"/metrics needs the right {Permission.VIEW_ALL}"
+                )
         text = await asyncio.to_thread(Exposition(engine.metrics).render)
         return Response(text, media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})

@@ -31,7 +31,9 @@ class Refused:
 class IdempotencyConflict:
     code: RefusalCode = strawberry.field(description="Always IDEMPOTENCY_CONFLICT.")
     message: str = strawberry.field(description="What was said before under this id.")
-    existing_id: strawberry.ID | None = strawberry.field(description="What the id stands for, where it can be told.")
+    existing_id: strawberry.ID | None = strawberry.field(
+        description="What the id stands for, where it can be told."
+    )
 
     @classmethod
     def of(cls, message: str, existing_id: str | None = None) -> "IdempotencyConflict":
@@ -46,7 +48,9 @@ def refused(refusal: Refusal) -> Refused | IdempotencyConflict:
     return Refused.of(refusal)
 
 
-@strawberry.type(description="One rule that stands in the way of an order, or was looked at, with its figures.")
+@strawberry.type(
+    description="One rule that stands in the way of an order, or was looked at, with its figures."
+)
 class RiskReason:
     code: str = strawberry.field(
         description="The check: CONCURRENT_ORDERS, FUNDS, POSITION_SIZE, PORTFOLIO_EXPOSURE, SECTOR_EXPOSURE, "

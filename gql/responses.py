@@ -21,13 +21,17 @@ def encoded(content: object) -> bytes:
     return orjson.dumps(content, default=_plain)
 
 
-def json_response(content: object, status: int = 200, media_type: str = "application/json", **headers: str) -> Response:
+def json_response(
+    content: object, status: int = 200, media_type: str = "application/json", **headers: str
+) -> Response:
     """Answer JSON that no cache keeps."""
     kept = {"cache-control": "no-store"} | {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(encoded(content), status, kept, media_type)
 
 
-def error_response(status: int, code: ErrorCode, message: str, media_type: str = "application/json") -> Response:
+def error_response(
+    status: int, code: ErrorCode, message: str, media_type: str = "application/json"
+) -> Response:
     """Answer a request that was refused as a whole."""
     return json_response(error_body(code, message), status, media_type)
 

@@ -121,7 +121,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     JSON: strawberry.scalar(
         name="JSON",
-        description="Free-form JSON: the payload of an event, the parameters of a strategy, the detail of an audit entry.",
+        description="Free-form JSON: the payload of an event, the parameters of a strategy, the detail of an audit.",
         serialize=lambda value: value,
         parse_value=lambda value: value,
         parse_literal=value_from_ast_untyped,

@@ -45,9 +45,13 @@ class GraphQLOverSSE:
         context = Context(engine, viewer, request_id_of(request))
         headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-request-id": context.request_id}
         may_write = request.method == "POST"
-        return StreamingResponse(self._frames(asked, context, may_write), headers=headers, media_type=EVENT_STREAM)
+        return StreamingResponse(
+            self._frames(asked, context, may_write), headers=headers, media_type=EVENT_STREAM
+        )
 
-    async def _frames(self, asked: OperationRequest, context: Context, may_write: bool) -> AsyncIterator[bytes]:
+    async def _frames(
+        self, asked: OperationRequest, context: Context, may_write: bool
+    ) -> AsyncIterator[bytes]:
         try:
             operation = self._operations.prepare(asked, context)
             if operation.kind.value == "mutation" and not may_write:
@@ -70,7 +74,9 @@ class GraphQLOverSSE:
                 try:
                     while not ended.is_set():
                         pending = pending or asyncio.ensure_future(anext(results))
-                        await asyncio.wait({pending, over}, timeout=KEEP_ALIVE_S, return_when="FIRST_COMPLETED")
+                        await asyncio.wait(
+                            {pending, over}, timeout=KEEP_ALIVE_S, return_when="FIRST_COMPLETED"
+                        )
                         if not is_current(operation.context):
                             break
                         if not pending.done():

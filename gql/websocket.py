@@ -110,7 +110,7 @@ class Session:
         payload = message.get("payload")
         if payload is not None and not isinstance(payload, dict):
             raise Close(4400, "payload of connection_init: must be an object")
-        secret = secret_of_payload(payload or {}) if payload else None
+        secret = secret_of_payload(payload) if payload else None
         viewer = await viewer_of(self._engine, secret if secret is not None else secret_of(self._socket))
         if viewer is None:
             raise Close(4403, "Forbidden: the token proves nothing")
@@ -162,7 +162,9 @@ class Session:
         if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
             raise Close(4400, "payload of subscribe: must be an object with a string `query`")
         context = Context(self._engine, viewer, f"{self._request_id}.{operation_id}"[:64])
-        task = asyncio.create_task(self._run(operation_id, payload, context), name=f"operation-{operation_id}")
+        task = asyncio.create_task(
+            self._run(operation_id, payload, context), name=f"operation-{operation_id}"
+        )
         self._tasks[operation_id] = task
 
     async def _run(self, operation_id: str, payload: dict[str, Any], context: Context) -> None:
@@ -179,7 +181,9 @@ class Session:
             self._forget(operation_id, me)
             await self._send({"id": operation_id, "type": "complete"})
         except GraphQLError as error:
-            await self._send_errors(operation_id, shown([error], context.request_id, ErrorCode.BAD_USER_INPUT))
+            await self._send_errors(
+                operation_id, shown([error], context.request_id, ErrorCode.BAD_USER_INPUT)
+            )
         except Unprepared as unprepared:
             self._forget(operation_id, me)
             await self._send_errors(operation_id, unprepared.errors)
@@ -236,5 +240,3 @@ def _id_of(message: dict[str, Any]) -> str:
     if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_ID:
         raise Close(4400, f"id: must be a string of 1 to {LONGEST_ID} characters")
     return given
-
-

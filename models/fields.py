@@ -6,7 +6,7 @@ existing table only by rebuilding it, which loses its indexes.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ SCALE = 8  # decimal places kept: enough for crypto lots and for averages
 UNIT = Decimal(1).scaleb(-SCALE)
 LARGEST_SCALED = 2**63 - 1
 LARGEST = Decimal(LARGEST_SCALED).scaleb(-SCALE)  # about 92 billion: what a BIGINT holds
+_EXACT = Context(traps=[Inexact])  # the default context would round a number of more than 28 digits in silence
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -31,13 +32,12 @@ def scaled(value: Decimal) -> int:
     """
     if not value.is_finite():
         raise ValueError("must be a finite number")
-    if abs(value) > LARGEST:
+    if value.copy_abs() > LARGEST:
         raise ValueError(f"must be at most {LARGEST:f} in size")
-    number = value.scaleb(SCALE)
-    whole = int(number)
-    if whole != number:
-        raise ValueError(f"must have at most {SCALE} decimals")
-    return whole
+    try:
+        return int(value.quantize(UNIT, context=_EXACT).scaleb(SCALE))
+    except Inexact:
+        raise ValueError(f"must have at most {SCALE} decimals") from None
 
 
 def unscaled(number: int) -> Decimal:
@@ -85,7 +85,7 @@ class Moment(Checked):
     field_type = datetime
     SQL_TYPE = "TIMESTAMP"
 
-    class _db_postgres:
+    class _db_postgres:  # noqa: N801 - the name Tortoise looks for
         SQL_TYPE = "TIMESTAMPTZ"
 
     def to_db_value(self, value: datetime | None, instance: Any) -> datetime | None:

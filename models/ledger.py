@@ -13,6 +13,7 @@ class LedgerIdentity(Model):
     epoch = fields.CharField(max_length=40)
     currency = fields.CharField(max_length=3)
     created_at = moment()
+    probed_at = moment()  # moved by each write probe: SQLite does not write a page that stays the same
 
     class Meta:
         table = "ledger_identity"

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from engine.actor import SYSTEM, Actor
+from engine.cli.local import LocalEngine, find_local
 from engine.errors import EngineError, Refusal
 from engine.ids import new_id
 from engine.ledger.schema import known_migrations
-from engine.cli.local import LocalEngine, find_local
 from engine.runtime import OPERATOR, Engine
 from engine.security.audit_chain import verify_trail
 from engine.security.tokens import CreateToken
@@ -18,7 +18,7 @@ from engine.trading.kill_switch import StopRequest
 from models.halt import HaltScope
 from models.user import Role
 
-_CREATE_TOKEN = """
+_CREATION = """
 mutation CreateToken($input: CreateApiTokenInput!) {
   createApiToken(input: $input) {
     __typename
@@ -68,7 +68,7 @@ async def create_token(settings: Settings, user: str, role: str, name: str, life
             "name": name,
             "expiresInSeconds": lifetime_s,
         }
-        return str(_answer(running.ask(OPERATOR, _CREATE_TOKEN, {"input": wanted}))["secret"])
+        return str(_answer(running.ask(OPERATOR, _CREATION, {"input": wanted}))["secret"])
     async with _opened(settings) as engine:
         command = CreateToken(client_id, user, Role(role), name, lifetime_s)
         created = await engine.tokens.create(SYSTEM, command)

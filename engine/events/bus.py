@@ -19,8 +19,12 @@ from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from models.event import EventStatus, EventType, TradingEvent
 
-MOST_RUNNING = 16  # handlers at work at a time
-MOST_QUEUED = 50_000  # beyond, events stay in the ledger and are read again as the queue drains
+MOST_RUNNING = 16  # events at work at a time
+RESERVED_RUNNING = 16  # places above that for CRITICAL ones: slow handlers of others must not hold them up
+MOST_HELD = 50_000  # in memory; beyond, events stay in the ledger and are read again as the work drains
+CLOSE_WAIT_S = 5.0  # what runs may take so long to finish when the dispatcher ends
+
+RETRY = "retryEvent"  # the command's name in the audit trail and in the fact that revives a dead letter
 
 Observe = Callable[[str, float, str], None]  # handler, seconds, ok or error
 
@@ -32,6 +36,7 @@ class Bus:
 
     Events of one entity are handled one after another, in order; others side by side. An attempt is counted in
     the ledger before the handlers run, so that an event which kills the process ends as a dead letter too.
+    The desk hears of a retry asked for in another process as it hears of everything: by the journal.
     """
 
     def __init__(
@@ -40,6 +45,8 @@ class Bus:
         clock: Clock,
         policy: RetryPolicy | None = None,
         observe: Observe = lambda handler, seconds, outcome: None,
+        *,
+        most_held: int = MOST_HELD,
     ) -> None:
         self.statistics = BusStatistics()
         self._observe = observe
@@ -52,15 +59,19 @@ class Bus:
         self._behind: dict[str, list[TradingEvent]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._retries: dict[int, asyncio.TimerHandle] = {}
-        self._overflowed_at: int | None = None
-        self._last_open = 0
+        self._most_held = most_held
+        self._held: set[int] = set()  # positions queued, behind another, running, or waiting for an attempt
+        self._left: set[int] = set()  # positions let go since the ledger was last asked for open events
+        self._unread_after: int | None = None  # open events after this position are in the ledger only
+        self._revived: int | None = None  # the lowest position of dead letters revived since
+        self._last_seen = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, table: HandlerTable) -> None:
         """Handle what was left open, then what `follow` brings."""
         self._table = table
-        self._overflowed_at = 0
+        self._unread_after = 0
         self._task = asyncio.create_task(self._run(), name="event-bus")
 
     async def close(self) -> None:
@@ -68,30 +79,42 @@ class Bus:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=CLOSE_WAIT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for timer in self._retries.values():
             timer.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=5)
 
     def follow(self, events: Sequence[Event]) -> None:
         """Take facts as they are committed."""
         for event in events:
             self.statistics.published += 1
             self.statistics.by_type[event.type] = self.statistics.by_type.get(event.type, 0) + 1
-            if self._task is not None and self._overflowed_at is None and event.type in self._table:
+            self._last_seen = event.position
+            if self._task is None:
+                continue
+            if event.type is EventType.USER_ACTION and event.payload.get("action") == RETRY:
+                self._revived = min(event.payload["position"], self._revived or event.payload["position"])
+            if event.type in self._table and self._unread_after is None:
                 self._accept(event.to_row(EventStatus.PENDING))
-            self._last_open = event.position
         self._wake.set()
 
     def depth(self) -> dict[str, int]:
         """Answer what waits, by priority."""
-        self.statistics.depth = self._queue.depth()
+        depth = self._queue.depth()
+        for followers in self._behind.values():
+            for row in followers:
+                depth[row.priority] += 1
+        self.statistics.depth = depth
         self.statistics.waiting_retry = len(self._retries)
-        return {priority.value: count for priority, count in self.statistics.depth.items()}
+        return {priority.value: count for priority, count in depth.items()}
 
     async def idle(self) -> None:
         """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
-        while self._queue or self._running or self._retries or self._overflowed_at is not None:
+        while self._held or self._unread_after is not None or self._revived is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     async def retry(self, actor: Actor, event_id: str) -> TradingEvent | Refusal:
@@ -107,61 +130,74 @@ class Bus:
                 raise Refused(Refusal(RefusalCode.ILLEGAL_STATE, words))
             row.status, row.attempts, row.error = EventStatus.PENDING, 0, None
             await unit.save(row, "status", "attempts", "error")
+            said = {"action": RETRY, "eventId": row.id, "position": row.position}
+            unit.emit(EventType.USER_ACTION, said, entity_id=row.id, user_id=actor.user_id)
             return row
 
-        result = await self._ledger.command(actor, "retryEvent", {"id": event_id}, work)
-        if isinstance(result, TradingEvent):
-            self._accept(result)
-            self._wake.set()
-        return result
+        return await self._ledger.command(actor, RETRY, {"id": event_id}, work)
 
     def _accept(self, row: TradingEvent) -> None:
-        if len(self._queue) >= MOST_QUEUED:
-            self._overflowed_at = row.position - 1
-        elif row.entity_id is not None and row.entity_id in self._behind:
+        if len(self._held) >= self._most_held:
+            self._unread_after = row.position - 1
+            return
+        self._held.add(row.position)
+        if row.entity_id is not None and row.entity_id in self._behind:
             self._behind[row.entity_id].append(row)
-        else:
-            if row.entity_id is not None:
-                self._behind[row.entity_id] = []
-            self._queue.put(row)
+            return
+        if row.entity_id is not None:
+            self._behind[row.entity_id] = []
+        self._queue.put(row)
 
     async def _run(self) -> None:
         while True:
-            if self._overflowed_at is not None and len(self._queue) < MOST_QUEUED // 2:
-                await self._read_open()
-            while len(self._running) < MOST_RUNNING and (row := self._queue.take()) is not None:
+            self._wake.clear()
+            if self._revived is not None:
+                before = self._revived - 1
+                self._unread_after = before if self._unread_after is None else min(before, self._unread_after)
+                self._revived = None
+            if self._unread_after is not None and len(self._held) <= self._most_held // 2:
+                self._unread_after = await self._read_open(self._unread_after)
+            while (row := self._next()) is not None:
                 task = asyncio.create_task(self._handle(row), name=f"handle-{row.type}")
                 self._running.add(task)
                 task.add_done_callback(self._ended)
-            self._wake.clear()
             await self._wake.wait()
+
+    def _next(self) -> TradingEvent | None:
+        if len(self._running) < MOST_RUNNING:
+            return self._queue.take()
+        if len(self._running) < MOST_RUNNING + RESERVED_RUNNING:
+            return self._queue.take_critical()
+        return None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._wake.set()
 
-    async def _read_open(self) -> None:
-        assert self._overflowed_at is not None
+    async def _read_open(self, after: int) -> int | None:
+        """Take open events from the ledger; answer after which position more are to be read, if any."""
+        newest, limit = self._last_seen, min(journal.READ_LIMIT, self._most_held - len(self._held))
+        self._left.clear()
+        self._wake.set()
         try:
-            rows = await journal.read_unhandled(self._overflowed_at)
+            rows = await journal.read_unhandled(after, limit)
         except Exception as error:
             log.warning("open events could not be read; trying again", error=str(error))
             await asyncio.sleep(1)
-            self._wake.set()
-            return
-        newest = self._last_open
-        full = len(rows) == journal.READ_LIMIT
-        self._overflowed_at = rows[-1].position if full else None
+            return after
         for row in rows:
-            self._accept(row)
-        if not full and newest != self._last_open:  # facts came while reading: look once more
-            self._overflowed_at = rows[-1].position if rows else newest
-        self._wake.set()
+            if row.position not in self._held and row.position not in self._left:
+                self._accept(row)
+        more = len(rows) == limit or newest != self._last_seen  # facts that came while reading were left to it
+        return (rows[-1].position if rows else after) if more else None
 
     async def _handle(self, row: TradingEvent) -> None:
         if row.type not in self._table:
             await self._mark(row, EventStatus.HANDLED)
             return self._release(row)
+        if row.attempts >= self._policy.most_attempts:
+            row.error = "the process ended during its last attempt"
+            return await self._bury(row)
         row.attempts += 1
         event = Event.from_row(row)
         with structlog.contextvars.bound_contextvars(event_id=row.id, user_id=row.user_id):
@@ -185,6 +221,10 @@ class Bus:
             async with asyncio.timeout(self._policy.timeout_s):
                 await handle(event)
             outcome = "ok"
+        except asyncio.CancelledError:
+            if self._task is None:  # we are being ended
+                raise
+            raise RuntimeError("something the handler waited for was cancelled") from None
         finally:
             kept.handled += outcome == "ok"
             kept.failed += outcome != "ok"
@@ -197,10 +237,7 @@ class Bus:
         self.statistics.failed += 1
         row.error = f"{type(error).__name__}: {error}"[:500]
         if row.attempts >= self._policy.most_attempts:
-            self.statistics.dead += 1
-            log.error("event became a dead letter", type=row.type, error=row.error, attempts=row.attempts)
-            await self._mark(row, EventStatus.DEAD)
-            return self._release(row)
+            return await self._bury(row)
         delay_s = retry_delay_s(row.attempts, self._policy, self._random)
         log.warning(
             "event failed", type=row.type, error=row.error, attempt=row.attempts, again_in_s=round(delay_s, 3)
@@ -210,6 +247,12 @@ class Bus:
         self._retries[row.position] = asyncio.get_running_loop().call_later(delay_s, self._again, row)
         return None
 
+    async def _bury(self, row: TradingEvent) -> None:
+        self.statistics.dead += 1
+        log.error("event became a dead letter", type=row.type, error=row.error, attempts=row.attempts)
+        await self._mark(row, EventStatus.DEAD)
+        self._release(row)
+
     def _again(self, row: TradingEvent) -> None:
         self._retries.pop(row.position, None)
         self.statistics.retried += 1
@@ -217,6 +260,8 @@ class Bus:
         self._wake.set()
 
     def _release(self, row: TradingEvent) -> None:
+        self._held.discard(row.position)
+        self._left.add(row.position)
         if row.entity_id is None:
             return
         followers = self._behind.get(row.entity_id, [])

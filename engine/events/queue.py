@@ -23,14 +23,19 @@ class PriorityQueue:
 
     def take(self) -> TradingEvent | None:
         """Answer what is to be handled next, or nothing."""
-        if critical := self._queues[Priority.CRITICAL]:
-            return critical.popleft()[1]
+        if (critical := self.take_critical()) is not None:
+            return critical
         waiting = [self._queues[priority] for priority in _BY_URGENCY if self._queues[priority]]
         if not waiting:
             return None
         oldest = min(waiting, key=lambda queue: queue[0][0])
         late = self._clock.monotonic() - oldest[0][0] >= OLDEST_WAIT_S
         return (oldest if late else waiting[0]).popleft()[1]
+
+    def take_critical(self) -> TradingEvent | None:
+        """Answer the next CRITICAL event, or nothing; for when the places of the others are taken."""
+        critical = self._queues[Priority.CRITICAL]
+        return critical.popleft()[1] if critical else None
 
     def depth(self) -> dict[Priority, int]:
         """Answer how much waits, by priority."""

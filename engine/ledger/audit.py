@@ -61,7 +61,10 @@ class ChainCheck:
     def finish(self, head_sequence: int, head_digest: str) -> ChainFault | None:
         """Compare the end with the head kept beside the journal."""
         if self.fault is None and (self.sequence, self.digest) != (head_sequence, head_digest):
-            self.fault = ChainFault(self.sequence + 1, f"the trail ends before its head at {head_sequence}")
+            if self.sequence == head_sequence:
+                self.fault = ChainFault(head_sequence, "entry was replaced")
+            else:
+                self.fault = ChainFault(self.sequence + 1, f"the trail ends before its head at {head_sequence}")
         return self.fault
 
     def _fault_in(self, entry: AuditEntry) -> ChainFault | None:

@@ -1,5 +1,6 @@
 """The run-time configuration: the table of defaults, and the values in memory that the engine obeys."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -95,6 +96,9 @@ class TradingConfig:
     market_data_refresh_seconds: Decimal
 
 
+_PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]*")  # Decimal would take 1e5, 1_000 and digits of other scripts, too
+
+
 def typed(type: ConfigType, text: str) -> int | Decimal | bool:
     """Read a value's text. Raises Refused naming the field and what it takes."""
     match type:
@@ -107,7 +111,7 @@ def typed(type: ConfigType, text: str) -> int | Decimal | bool:
                 number = Decimal(text)
             except InvalidOperation:
                 raise invalid("value", "must be a decimal number") from None
-            if not number.is_finite() or "e" in text.lower() or len(text) > 20:
+            if not number.is_finite() or not _PLAIN.fullmatch(text) or len(text) > 20:
                 raise invalid("value", "must be a decimal number in plain notation, at most 18 digits")
             return number
         case ConfigType.BOOLEAN:
@@ -129,7 +133,7 @@ def checked(entry: ConfigEntry, text: str) -> str:
         limit = typed(entry.type, bound)
         if value < limit if words == "at least" else value > limit:
             raise invalid("value", f"must be {words} {bound}", limit=bound, observed=str(value))
-    return str(value) if isinstance(value, int) else f"{value.normalize():f}"
+    return str(value) if isinstance(value, int) else f"{value.normalize() + 0:f}"  # + 0: no minus zero
 
 
 class Configuration:

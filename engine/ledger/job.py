@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from engine.errors import LedgerError
 from engine.ledger.event import Event
 from engine.ledger.unit import Head, Unit
 
@@ -27,7 +28,10 @@ class Job(Generic[T]):
 
     async def run(self, unit: Unit, head: Head | None) -> Head | None:
         """Do the work and write its records; with no head given, take it last. Answer where the head is now."""
-        self._result = await self._work(unit)
+        try:
+            self._result = await self._work(unit)
+        except asyncio.CancelledError:  # would end the writer instead of this one unit
+            raise LedgerError("the unit of work was cancelled; nothing of it was written") from None
         if unit.has_records:
             head = head or await unit.read_head()
             await unit.write_records(head)

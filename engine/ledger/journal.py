@@ -10,6 +10,7 @@ from engine.ledger.event import Event
 from models.event import EventStatus, TradingEvent
 
 READ_LIMIT = 500  # events fetched at once
+LAST_POSITION = 2**63 - 1  # a larger one fits neither database
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,12 @@ class Cursor:
         try:
             decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
             epoch, _, position = decoded.partition(":")
-            return cls(epoch, int(position))
+            cursor = cls(epoch, int(position))
         except (binascii.Error, UnicodeError, ValueError):
             raise invalid(field, "is not a cursor of this service") from None
+        if not 0 <= cursor.position <= LAST_POSITION or str(cursor) != text:
+            raise invalid(field, "is not a cursor of this service")
+        return cursor
 
 
 async def read_after(position: int, limit: int = READ_LIMIT) -> list[Event]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import structlog
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 
@@ -25,6 +26,8 @@ from models.audit import AuditOutcome
 from models.ledger import LedgerIdentity
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 MOST_WAITING = 10_000  # units queued before new ones are refused as OVERLOADED
 RESERVED = 1_000  # places above that kept for urgent units: stops, fills, handlers' marks
@@ -65,6 +68,7 @@ class Ledger:
         self._lock: LedgerLock | None = None
         self._writer: _Writer | None = None
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
+        self._commands: set[asyncio.Task[Any]] = set()
 
     @property
     def dialect(self) -> str:
@@ -120,6 +124,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Commit what waits and let go of everything."""
+        await asyncio.gather(*self._commands, return_exceptions=True)
         if self._writer is not None:
             await self._writer.close()
             self._writer = None
@@ -153,9 +158,22 @@ class Ledger:
     ) -> T | Refusal:
         """Run a command: its rows, events and audit entry commit together.
 
-        When the work raises Refused, its rows are undone, the refusal is audited and answered.
+        When the work raises Refused, its rows are undone, the refusal is audited and answered. A task of its own
+        sees to that: a caller who goes away must not leave a refusal out of the trail.
         """
+        task = asyncio.create_task(self._command(actor, action, detail, work, urgent), name=f"command-{action}")
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+        return await asyncio.shield(task)
 
+    async def _command(
+        self,
+        actor: Actor,
+        action: str,
+        detail: Mapping[str, Any],
+        work: Callable[[Unit, CommandOutcome], Awaitable[T]],
+        urgent: bool,
+    ) -> T | Refusal:
         async def accepted(unit: Unit) -> T:
             outcome = CommandOutcome()
             result = await work(unit, outcome)
@@ -185,8 +203,7 @@ class Ledger:
         """Answer the seconds a write takes from asking to durable. Raises LedgerError when it does not."""
 
         async def touch(unit: Unit) -> None:
-            head = await unit.read_head()
-            await unit.write_head(head)
+            await unit.save(LedgerIdentity(id=1, probed_at=unit.now), "probed_at")
 
         begin = self._clock.monotonic()
         await self.write(touch, urgent=True)
@@ -204,7 +221,10 @@ class Ledger:
 
     def _tell(self, events: Sequence[Event]) -> None:
         for listener in self._listeners:
-            listener(events)
+            try:
+                listener(events)
+            except Exception:  # the commit stands: its caller is answered and the others are told
+                log.exception("a listener for commits failed", first=events[0].position)
 
 
 def _reading_url(url: str) -> str:

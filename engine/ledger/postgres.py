@@ -25,8 +25,9 @@ _UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,  # it was shut down, or starts up
 )
+_HELD_UP = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, TimeoutError)
 
 
 class _PooledConnection:
@@ -58,10 +59,13 @@ class PostgresWriter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Open the whole pool at once: concurrent first use has been seen to break it."""
-        self._pool = await asyncpg.create_pool(
-            self._url, min_size=POOL_SIZE, max_size=POOL_SIZE, server_settings=_SETTINGS, timeout=10
-        )
+        """Open the whole pool at once: concurrent first use has been seen to break it. Raises LedgerError."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._url, min_size=POOL_SIZE, max_size=POOL_SIZE, server_settings=_SETTINGS, timeout=10
+            )
+        except (*_UNREACHABLE, asyncpg.PostgresError) as error:
+            raise LedgerError(f"PostgreSQL gives no connections: {error}") from error
 
     def submit(self, job: Job[Any]) -> None:
         """Run a unit in a task of its own, out of reach of its caller's cancellation."""
@@ -78,7 +82,8 @@ class PostgresWriter:
         """Finish what runs, then close the pool."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._pool.close()
+        if self._pool is not None:
+            await self._pool.close()
 
     async def _run(self, job: Job[Any]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -90,8 +95,8 @@ class PostgresWriter:
             except _LOST_RACES as error:
                 if attempt == ATTEMPTS:
                     job.fail(LedgerBusy(f"lost {ATTEMPTS} races for the same rows: {error}"))
-            except asyncpg.LockNotAvailableError as error:
-                return job.fail(LedgerBusy(f"rows stayed locked: {error}"))
+            except _HELD_UP as error:
+                return job.fail(LedgerBusy(f"rows or connections stayed taken: {error or 'timed out'}"))
             except _UNREACHABLE as error:
                 return job.fail(LedgerError(f"PostgreSQL cannot be reached: {error}"))
             except Exception as error:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,9 @@ M = TypeVar("M", bound=Model)
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,11 @@ def _encode(key: Any) -> str:
 
 
 def _decode(cursor: str, field: str, model: type[Model], key: str) -> Any:
+    counted = model._meta.fields_map[key].field_type is int
     try:
-        text = base64.urlsafe_b64decode(cursor[:100] + "=" * (-len(cursor) % 4)).decode("ascii")
-        return int(text) if model._meta.fields_map[key].field_type is int else text
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, UnicodeError, ValueError):
         raise invalid(field, "is not a cursor of this list") from None
+    if not (_NUMBER if counted else _IDENTIFIER).fullmatch(text) or _encode(text) != cursor:
+        raise invalid(field, "is not a cursor of this list")
+    return int(text) if counted else text

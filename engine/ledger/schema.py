@@ -21,6 +21,7 @@ from models.ledger import Fence, JournalHead, LedgerIdentity
 from models.schema import tortoise_config
 
 MIGRATION_LIMIT_S = 300
+_CORRECTED = ("name", "sector", "tick_size", "lot_size")  # of an instrument already known
 
 
 def known_migrations() -> list[str]:
@@ -73,7 +74,7 @@ async def write_foundations(unit: Unit, currency: str) -> None:
     if await unit.get(LedgerIdentity, id=1) is None:
         epoch = new_id("ldg", unit.now)
         await unit.insert(
-            LedgerIdentity(id=1, epoch=epoch, currency=currency, created_at=unit.now),
+            LedgerIdentity(id=1, epoch=epoch, currency=currency, created_at=unit.now, probed_at=unit.now),
             JournalHead(id=1, position=0, audit_sequence=0, audit_digest=GENESIS),
             Fence(id=1, epoch=0),
         )
@@ -88,5 +89,5 @@ async def write_instruments(unit: Unit, wanted: Iterable[Instrument]) -> None:
         kept = await unit.get(Instrument, symbol=instrument.symbol)
         if kept is None:
             await unit.insert(instrument)
-        elif (kept.sector, kept.name) != (instrument.sector, instrument.name):
-            await unit.save(instrument, "name", "sector", "tick_size", "lot_size")
+        elif any(getattr(kept, name) != getattr(instrument, name) for name in _CORRECTED):
+            await unit.save(instrument, *_CORRECTED)

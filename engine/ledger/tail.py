@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -65,14 +66,15 @@ class JournalTail:
             ready.append(event)
         if ready:
             for consume in self._consumers:
-                consume(ready)
+                try:
+                    consume(ready)
+                except Exception:  # one that fails must not cost the others an event
+                    log.exception("a consumer of the journal failed", first=ready[0].position)
 
     async def _run(self) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), TICK_S if self._ticking else None)
-            except TimeoutError:
-                pass
             self._nudged.clear()
             try:
                 await self._catch_up()

@@ -1,5 +1,6 @@
 """Tokens and sessions: made, shown once, proven, revoked; called by door, command line and runtime."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,7 @@ from models.user import ApiToken, Role, TokenKind, User
 LONGEST_LIFETIME_S = 10 * 365 * 86400
 MOST_TOKENS = 100  # live API tokens a user; beyond, some must be revoked first
 OPERATION = "createApiToken"
+_TOKEN_ID = re.compile(r"tok_[0-9a-z]{26}")
 
 
 class AuthFailure(StrEnum):
@@ -204,7 +206,8 @@ class Tokens:
 
     async def _revoke(self, actor: Actor, action: str, token_id: str) -> ApiToken | Refusal:
         async def work(unit: Unit, outcome: CommandOutcome) -> ApiToken:
-            token = await unit.lock(ApiToken, id=token_id)
+            known = _TOKEN_ID.fullmatch(token_id) is not None  # the column refuses what is longer
+            token = await unit.lock(ApiToken, id=token_id) if known else None
             if token is None or not _may_end(actor, token):
                 raise not_found("token")
             outcome.entity_id = token.id

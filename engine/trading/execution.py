@@ -12,8 +12,8 @@ from engine.errors import LedgerError, Refused, VenueError
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
-from engine.trading.halts import Halts
-from engine.trading.order_changes import end_order, mark_submitted, record_fill
+from engine.trading.halts import PASSES_STOPS, Halts, stop_on_record
+from engine.trading.order_changes import end_order, mark_submitted, record_fill, taken_back
 from engine.trading.order_status import OrderMove
 from engine.trading.orders import request_cancel
 from engine.venues.venue import (
@@ -24,12 +24,15 @@ from engine.venues.venue import (
     Rejected,
     Venue,
     VenueOrder,
+    VenueOrderState,
     VenueReport,
 )
 from models.order import WORKING, Order, OrderStatus
 from models.position import Position
 
 REPORT_RETRY_S = 0.2
+UNEXPECTED_TRIES = 25  # of one report that fails for another reason than the ledger's; then the others go on
+CLOSING_WAIT_S = 5.0  # for reports to be recorded; what a venue keeps is asked for at the next start
 EXPIRY_LOOK_S = 1.0
 EXPIRIES_AT_ONCE = 100
 
@@ -67,12 +70,18 @@ class Execution:
             asyncio.create_task(self._expire_orders(), name="order-timeouts"),
         ]
 
+    async def idle(self) -> None:
+        """Wait until every report so far is recorded. For tests and orderly ends."""
+        await self._reports.join()
+
     async def close(self) -> None:
         """Record what was reported, then let go of the venue; orders go on working there."""
         await self._venue.close()
         if self._tasks:
-            async with asyncio.timeout(5):
-                await self._reports.join()
+            try:
+                await asyncio.wait_for(self.idle(), CLOSING_WAIT_S)
+            except TimeoutError:
+                log.error("reports of the venue are left unrecorded", reports=self._reports.qsize() + 1)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,30 +97,24 @@ class Execution:
             if order is None or not order.is_working or order.venue_order_id is not None:
                 return None
             await unit.share_fence()
-            if halt := self._halts.blocks(order):
-                await end_order(unit, order, OrderMove.CANCEL, f"trading is stopped: {halt.reason}", event)
+            if order.status is not OrderStatus.CREATED:
+                return order, True
+            if reason := await self._kept_back(unit, order):
+                await end_order(unit, order, taken_back(order, unit.now), reason, event)
                 return None
-            if order.cancel_requested_at is not None and order.status is OrderStatus.CREATED:
-                await end_order(unit, order, OrderMove.CANCEL, order.reason or "cancelled", event)
-                return None
-            fresh = await mark_submitted(unit, order, event)
-            return order, not fresh
+            await mark_submitted(unit, order, event)
+            return order, False
 
         prepared = await self._ledger.write(prepare)
         if prepared is None:
             return
         order, perhaps_sent = prepared
         if perhaps_sent and (known := await self._venue.find(order.id)) is not None:
-            for fill in known.fills:
-                self._reports.put_nowait(fill)
-            if known.ending is not None:
-                self._reports.put_nowait(known.ending)
-            elif known.venue_order_id is not None:
-                self._reports.put_nowait(Accepted(order.id, known.venue_order_id))
+            self._take_over(known)
             return
         # The last look: from here to the send nothing is awaited, so no stop can slip between.
         if halt := self._halts.blocks(order):
-            await self._end(order.id, OrderMove.CANCEL, f"trading is stopped: {halt.reason}")
+            await self._end(order.id, None, f"trading is stopped: {halt.reason}")
             return
         try:
             self._venue.submit(_to_venue(order))
@@ -127,7 +130,9 @@ class Execution:
             if order is None or not order.is_working:
                 return None
             if order.status is OrderStatus.CREATED:
-                await end_order(unit, order, OrderMove.CANCEL, order.reason or "cancelled", event)
+                await end_order(
+                    unit, order, taken_back(order, unit.now), order.reason or "cancelled", event
+                )
                 return None
             return order
 
@@ -136,24 +141,53 @@ class Execution:
             return
         known = await self._venue.find(order.id)
         if known is None or (known.ending is None and not known.is_working and not known.fills):
-            await self._end(order.id, OrderMove.CANCEL, "the venue does not know the order")
+            await self._end(order.id, None, "the venue does not know the order")
+        else:
+            self._take_over(known)
 
-    async def _end(self, order_id: str, move: OrderMove, reason: str) -> None:
+    async def expire_orders(self) -> None:
+        """Ask for the orders to be taken back whose time is up; looked at every second."""
+        await self._ledger.write(_request_expiries)
+
+    async def _kept_back(self, unit: Unit, order: Order) -> str | None:
+        """Answer why an order that was never sent must not be sent any more, or nothing."""
+        if order.cancel_requested_at is not None:
+            return order.reason or "cancelled"
+        if order.expires_at is not None and order.expires_at <= unit.now:
+            return "the order timed out before it could be sent"
+        if order.origin in PASSES_STOPS:
+            return None
+        covered = (order.user_id, order.symbol, order.strategy_id)
+        halt = self._halts.blocking(*covered) or await stop_on_record(unit, *covered)
+        return f"trading is stopped: {halt.reason}" if halt else None
+
+    def _take_over(self, known: VenueOrderState) -> None:
+        """Record what the venue knows of an order as if it were reported now; repeats change nothing."""
+        if known.venue_order_id is not None:
+            self._reports.put_nowait(Accepted(known.order_id, known.venue_order_id))
+        for fill in known.fills:
+            self._reports.put_nowait(fill)
+        if known.ending is not None:
+            self._reports.put_nowait(known.ending)
+
+    async def _end(self, order_id: str, move: OrderMove | None, reason: str) -> None:
         async def work(unit: Unit) -> None:
             order = await unit.lock(Order, id=order_id)
             if order is not None:
-                await end_order(unit, order, move, reason)
+                await end_order(unit, order, move or taken_back(order, unit.now), reason)
 
         await self._ledger.write(work, urgent=True)
 
     async def _record_reports(self) -> None:
         while True:
             report = await self._reports.get()
-            while not await self._recorded(report):
+            tries = 1
+            while not await self._recorded(report, last_try=tries >= UNEXPECTED_TRIES):
+                tries += 1
                 await asyncio.sleep(REPORT_RETRY_S)
             self._reports.task_done()
 
-    async def _recorded(self, report: VenueReport) -> bool:
+    async def _recorded(self, report: VenueReport, last_try: bool) -> bool:
         with structlog.contextvars.bound_contextvars(order_id=report.order_id):
             try:
                 order = await self._ledger.write(lambda unit: _record(unit, report), urgent=True)
@@ -162,7 +196,7 @@ class Execution:
                 return False
             except Exception:
                 log.exception("a venue's report could not be recorded", report=type(report).__name__)
-                return True
+                return last_try
         if isinstance(report, Rejected):
             self._told.failed(report.reason)
         else:
@@ -175,28 +209,28 @@ class Execution:
         while True:
             await asyncio.sleep(EXPIRY_LOOK_S)
             try:
-                await self._ledger.write(_request_expiries)
+                await self.expire_orders()
             except Exception as error:
                 log.warning("order time-outs could not be looked at; trying again", error=str(error))
 
 
 async def _record(unit: Unit, report: VenueReport) -> Order | None:
-    order = await unit.lock(Order, id=report.order_id)
-    if order is None:
+    ours = await unit.get(Order, id=report.order_id)
+    if ours is None:
         log.error("a venue reported on an order that is not ours")
         return None
-    await unit.lock_user(order.user_id)
+    await unit.lock_user(ours.user_id)  # before the order, as everybody else takes them
+    order = await unit.lock(Order, id=report.order_id) or ours
     if isinstance(report, Accepted):
         if order.venue_order_id is None:
             order.venue_order_id, order.updated_at = report.venue_order_id, unit.now
             await unit.save(order, "venue_order_id", "updated_at")
     elif isinstance(report, Filled):
         return order if await record_fill(unit, order, report) else None
+    elif isinstance(report, Cancelled) and order.cancel_requested_at is not None:
+        await end_order(unit, order, taken_back(order, unit.now), order.reason or report.reason)
     else:
-        timed_out = order.expires_at is not None and order.expires_at <= unit.now
-        asked = order.cancel_requested_at is not None
-        move = OrderMove.EXPIRE if asked and timed_out else _ENDINGS[type(report)]
-        await end_order(unit, order, move, (order.reason if asked else None) or report.reason)
+        await end_order(unit, order, _ENDINGS[type(report)], report.reason)
     return order
 
 

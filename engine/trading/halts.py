@@ -1,11 +1,13 @@
 """Which stops are in force, in memory: looked at with no wait between look and send."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from engine.ledger.event import Event
+from engine.ledger.unit import Unit
 from models.event import EventType
 from models.halt import Halt, HaltScope
 from models.order import Order, OrderOrigin
@@ -13,6 +15,7 @@ from models.order import Order, OrderOrigin
 # A person's closing order reduces what is at risk: it passes every stop. The protective stop loss does not,
 # because after an emergency stop no process sends anything by itself.
 PASSES_STOPS = frozenset({OrderOrigin.CLOSE, OrderOrigin.FLATTEN})
+LIFTED_REMEMBERED = 1_000  # a stop is confirmed moments after its commit: far fewer are lifted in between
 
 
 class TradingStatus(StrEnum):
@@ -66,6 +69,7 @@ class Halts:
     def __init__(self) -> None:
         self._active: dict[str, ActiveHalt] = {}
         self._latched: dict[str, ActiveHalt] = {}
+        self._lifted: deque[str] = deque(maxlen=LIFTED_REMEMBERED)
 
     def load(self, halts: Iterable[Halt]) -> None:
         """Take the ledger's active stops, at start: a stop survives a restart."""
@@ -76,8 +80,12 @@ class Halts:
         self._latched[halt.id] = halt
 
     def confirm(self, latched_id: str, halt: Halt) -> None:
-        """Replace a latch by the stop the ledger now holds, without a moment in between."""
-        self._active[halt.id] = ActiveHalt.of(halt)
+        """Replace a latch by the stop the ledger now holds, without a moment in between.
+
+        It may be lifted again already: facts are told before the one who stopped is answered.
+        """
+        if halt.id not in self._lifted:
+            self._active[halt.id] = ActiveHalt.of(halt)
         self._latched.pop(latched_id, None)
 
     def unlatch(self, halt_id: str) -> None:
@@ -101,6 +109,7 @@ class Halts:
             elif event.type is EventType.TRADING_RESUMED:
                 for halt_id in event.payload["haltIds"]:
                     self._active.pop(halt_id, None)
+                    self._lifted.append(halt_id)
 
     def blocking(self, user_id: str, symbol: str, strategy_id: str | None) -> ActiveHalt | None:
         """Answer a stop that covers such orders, or nothing."""
@@ -122,3 +131,12 @@ class Halts:
         if any(halt.scope is HaltScope.ALL for halt in halts):
             return TradingState(TradingStatus.HALTED, halts)
         return TradingState(TradingStatus.RESTRICTED if halts else TradingStatus.ACTIVE, halts)
+
+
+async def stop_on_record(unit: Unit, user_id: str, symbol: str, strategy_id: str | None) -> ActiveHalt | None:
+    """Answer a stop in the ledger that covers such orders, or nothing.
+
+    Asked under the shared fence, it knows of every stop that was answered, in whatever process.
+    """
+    halts = [ActiveHalt.of(halt) for halt in await unit.find(Halt, resumed_at=None)]
+    return next((halt for halt in halts if halt.covers(user_id, symbol, strategy_id)), None)

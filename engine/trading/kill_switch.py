@@ -18,9 +18,9 @@ from engine.ledger.event import Event
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.trading.halts import ActiveHalt, Halts, TradingState
+from engine.trading.order_input import Provenance, SubmitOrder
 from engine.trading.order_watch import OrderWatch
 from engine.trading.orders import Orders, request_cancel
-from engine.trading.order_input import Provenance, SubmitOrder
 from models.event import EventType
 from models.halt import Halt, HaltScope
 from models.order import WORKING, Order, OrderOrigin, OrderSide, OrderStatus, OrderType

@@ -3,6 +3,7 @@
 Execution, time-outs and stops all change orders through here, so that rows, account, position and facts agree.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 from engine.events.publish import order_event, text
@@ -57,12 +58,19 @@ async def end_order(
     return True
 
 
+def taken_back(order: Order, now: datetime) -> OrderMove:
+    """Answer how an order ends that was asked back: expired if its time was up by then, else cancelled."""
+    asked_at = order.cancel_requested_at or now
+    timed_out = order.expires_at is not None and order.expires_at <= asked_at
+    return OrderMove.EXPIRE if timed_out else OrderMove.CANCEL
+
+
 async def record_fill(unit: Unit, order: Order, fill: Filled) -> bool:
     """Record a fill with everything that follows from it; answer whether it was new."""
     if await unit.get(Execution, venue_execution_id=fill.venue_execution_id) is not None:
         return False
     cause = await last_event_of(unit, order.id)
-    position, profit = await _move_position(unit, order, fill)
+    position, held, profit = await _move_position(unit, order, fill)
     execution = Execution(
         id=new_id("exe", unit.now),
         order_id=order.id,
@@ -81,7 +89,7 @@ async def record_fill(unit: Unit, order: Order, fill: Filled) -> bool:
     await unit.insert(execution)
     await _move_account(unit, order, fill, profit)
     filled = await _move_order(unit, order, fill, execution.id, profit, cause)
-    _position_event(unit, position, fill, profit, filled)
+    _position_event(unit, position, held, fill, profit, filled)
     return True
 
 
@@ -97,6 +105,8 @@ async def _move_order(
     order.updated_at = unit.now
     if order.status is OrderStatus.FILLED:
         order.closed_at = unit.now
+    elif order.is_working:  # a fill has shown that a rejection was none
+        order.closed_at = None
     await unit.save(
         order, "status", "filled_quantity", "average_price", "commission", "updated_at", "closed_at"
     )
@@ -115,7 +125,8 @@ async def _move_order(
     )
 
 
-async def _move_position(unit: Unit, order: Order, fill: Filled) -> tuple[Position, Decimal]:
+async def _move_position(unit: Unit, order: Order, fill: Filled) -> tuple[Position, Decimal, Decimal]:
+    """Answer the position after the fill, the quantity held before it, and the profit it realised."""
     position = await unit.lock(Position, user_id=order.user_id, symbol=order.symbol)
     if position is None:
         position = Position(
@@ -152,7 +163,7 @@ async def _move_position(unit: Unit, order: Order, fill: Filled) -> tuple[Positi
             "closed_at",
         ),
     )
-    return position, profit
+    return position, before.quantity, profit
 
 
 async def _move_account(unit: Unit, order: Order, fill: Filled, profit: Decimal) -> None:
@@ -167,10 +178,12 @@ async def _move_account(unit: Unit, order: Order, fill: Filled, profit: Decimal)
     await unit.save(account, "cash", "realised_profit", "commission_paid", "updated_at")
 
 
-def _position_event(unit: Unit, position: Position, fill: Filled, profit: Decimal, cause: Event) -> None:
+def _position_event(
+    unit: Unit, position: Position, held: Decimal, fill: Filled, profit: Decimal, cause: Event
+) -> None:
     if position.quantity == ZERO:
         type = EventType.POSITION_CLOSED
-    elif position.opened_at == unit.now:
+    elif held == ZERO:
         type = EventType.POSITION_OPENED
     else:
         type = EventType.POSITION_UPDATED

@@ -178,6 +178,7 @@ class Migration(migrations.Migration):
                 ("epoch", fields.CharField(max_length=40)),
                 ("currency", fields.CharField(max_length=3)),
                 ("created_at", Moment()),
+                ("probed_at", Moment()),
             ],
             options={
                 "table": "ledger_identity",

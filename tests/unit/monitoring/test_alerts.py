@@ -129,7 +129,7 @@ async def test_an_alert_is_acknowledged_then_resolved(alerts: Alerts, clock: Man
 
 
 async def test_steps_out_of_order_are_refused(alerts: Alerts) -> None:
-    """Acknowledging twice, resolving twice and acknowledging what is over: typed, audited, nothing changed."""
+    """Acknowledging twice, resolving twice, acknowledging what is over: typed, audited, nothing changed."""
     raised = await alerts.raise_(DISK)
     await alerts.acknowledge(SYSTEM, raised.id, "mine")
     refused = [await alerts.acknowledge(SYSTEM, raised.id, "mine, too")]

@@ -121,7 +121,11 @@ async def test_a_rejected_order_is_told_to_its_owner(alerts: Alerts, ledger: Led
     await alerts.on_order_rejected(await happened(ledger, EventType.ORDER_REJECTED, payload, **about))
 
     (alert,) = await Alert.all()
-    assert (alert.user_id, alert.level, alert.category) == ("usr_ana", AlertLevel.ERROR, AlertCategory.TRADING)
+    assert (alert.user_id, alert.level, alert.category) == (
+        "usr_ana",
+        AlertLevel.ERROR,
+        AlertCategory.TRADING,
+    )
     assert alert.message == "Order ord_1: unknown account"
 
 
@@ -136,7 +140,7 @@ async def test_a_rejected_order_is_told_to_its_owner(alerts: Alerts, ledger: Led
 async def test_an_emergency_stop_is_critical_until_resumed(
     alerts: Alerts, ledger: Ledger, scope: HaltScope, target: str | None, title: str, owner: str | None
 ) -> None:
-    """It says what was stopped, by whom and why, belongs to a user stopped alone, and clears with the resume."""
+    """It says what was stopped, by whom and why; a user stopped alone owns it; the resume clears it."""
     await alerts.on_emergency_stop(await _stop(ledger, scope, target))
     (alert,) = await Alert.all()
     assert (alert.level, alert.title, alert.user_id, alert.automatic) == ("CRITICAL", title, owner, True)

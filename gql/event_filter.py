@@ -1,0 +1,83 @@
+"""Which facts a client wants: one filter, as a query of the history and as a test of live facts."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+import strawberry
+from tortoise.expressions import Q, RawSQL
+from tortoise.queryset import QuerySet
+
+from engine.ledger.event import Event
+from gql.choices import EventType, Priority
+from gql.inputs import LONGEST_SEARCH, LONGEST_SYMBOL, bounded
+from models.event import TradingEvent as EventRow
+
+
+@strawberry.input(description="Which events; conditions left out do not matter, all others must be met.")
+class EventFilter:
+    types: list[EventType] | None = strawberry.field(description="Only these types.", default=None)
+    priorities: list[Priority] | None = strawberry.field(description="Only these priorities.", default=None)
+    user_id: strawberry.ID | None = strawberry.field(
+        description="Only this user's; others' are for roles that see everything.", default=None
+    )
+    symbol: str | None = strawberry.field(description="Only about this symbol.", default=None)
+    entity_id: strawberry.ID | None = strawberry.field(
+        description="Only about this order, position, strategy, alert or stop.", default=None
+    )
+    correlation_id: strawberry.ID | None = strawberry.field(
+        description="Only of the story that began with this event.", default=None
+    )
+    since: datetime | None = strawberry.field(description="Not before this moment.", default=None)
+    until: datetime | None = strawberry.field(description="Before this moment.", default=None)
+    text: str | None = strawberry.field(
+        description="Only events whose payload has this text, upper or lower case; at most 100 characters.",
+        default=None,
+    )
+
+    def narrow(self, query: QuerySet[EventRow]) -> QuerySet[EventRow]:
+        """Answer the events of the history that meet the filter. Raises Refused for texts out of bounds."""
+        if self.types is not None:
+            query = query.filter(type__in=self.types)
+        if self.priorities is not None:
+            query = query.filter(priority__in=self.priorities)
+        query = query.filter(**self._equalities())
+        if self.since is not None:
+            query = query.filter(created_at__gte=self.since)
+        if self.until is not None:
+            query = query.filter(created_at__lt=self.until)
+        if self.text is not None:
+            words = query.annotate(words=RawSQL("CAST(payload AS TEXT)"))
+            query = words.filter(Q(words__icontains=bounded(self.text, "text", LONGEST_SEARCH)))
+        return query
+
+    def test(self) -> Callable[[Event], bool]:
+        """Answer the same as a test of a live fact. Raises Refused for texts out of bounds."""
+        types = None if self.types is None else frozenset(self.types)
+        priorities = None if self.priorities is None else frozenset(self.priorities)
+        equal = list(self._equalities().items())
+        text = None if self.text is None else bounded(self.text, "text", LONGEST_SEARCH).lower()
+
+        def meets(event: Event) -> bool:
+            return (
+                (types is None or event.type in types)
+                and (priorities is None or event.priority in priorities)
+                and all(getattr(event, name) == value for name, value in equal)
+                and (self.since is None or event.created_at >= self.since)
+                and (self.until is None or event.created_at < self.until)
+                and (text is None or text in orjson.dumps(event.payload).decode().lower())
+            )
+
+        return meets
+
+    def _equalities(self) -> dict[str, str]:
+        found = {}
+        for name, field, value, longest in (
+            ("user_id", "userId", self.user_id, 64),
+            ("symbol", "symbol", self.symbol, LONGEST_SYMBOL),
+            ("entity_id", "entityId", self.entity_id, 64),
+            ("correlation_id", "correlationId", self.correlation_id, 64),
+        ):
+            if value is not None:
+                found[name] = bounded(value, field, longest)
+        return found

@@ -1,0 +1,93 @@
+"""Health in the API: the score, its reasons, and every component; now and as it changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from functools import cache
+
+import psutil
+import strawberry
+
+from engine import __version__
+from engine.monitoring import health as monitoring
+from engine.runtime import Engine
+from gql.choices import ComponentStatus, HealthStatus
+from gql.context import Info
+from gql.fields import query, subscription
+
+LOOK_EVERY_S = 1.0
+
+
+@strawberry.type(description="One part of the engine and how it is.")
+class ComponentHealth:
+    name: str = strawberry.field(description="The component.")
+    status: ComponentStatus = strawberry.field(description="How it is.")
+    reason: str = strawberry.field(description="Why, where it is not as it should be.")
+    latency_ms: float | None = strawberry.field(description="How fast it answered, in milliseconds.")
+    since: datetime = strawberry.field(description="Since when the status stands.")
+
+
+@strawberry.type(description="How the engine is.")
+class Health:
+    status: HealthStatus = strawberry.field(description="How the whole is.")
+    score: int = strawberry.field(description="From 0 to 100.")
+    reasons: list[str] = strawberry.field(description="Why points are missing, the costliest first.")
+    components: list[ComponentHealth] = strawberry.field(description="Every component.")
+    uptime_seconds: float = strawberry.field(
+        description="How long this process has been running, in seconds."
+    )
+    version: str = strawberry.field(description="The version of the product.")
+
+
+@cache
+def _started_at_s() -> float:
+    """Answer when this process began, in seconds since 1970."""
+    return psutil.Process().create_time()
+
+
+def health_of(engine: Engine) -> Health:
+    """Answer how an engine is by what its components said last."""
+    report: monitoring.HealthReport = engine.health()
+    return Health(
+        status=report.status,
+        score=report.score,
+        reasons=list(report.reasons),
+        components=[
+            ComponentHealth(
+                name=component.name,
+                status=component.status,
+                reason=component.reason,
+                latency_ms=component.latency_ms,
+                since=component.since,
+            )
+            for component in report.components
+        ],
+        uptime_seconds=max(0.0, engine.clock.now().timestamp() - _started_at_s()),
+        version=__version__,
+    )
+
+
+@strawberry.type
+class HealthQueries:
+    @query("How the engine is: a score from 0 to 100 and what takes points away.")
+    def health(self, info: Info) -> Health:
+        return health_of(info.context.engine)
+
+
+@strawberry.type
+class HealthSubscriptions:
+    @subscription("How the engine is now, then each time that changes; looked at every second.")
+    async def health(self, info: Info) -> AsyncGenerator[Health, None]:
+        engine, told = info.context.engine, None
+        while True:
+            report = engine.health()
+            seen = (
+                report.status,
+                report.score,
+                report.reasons,
+                [(c.name, c.status) for c in report.components],
+            )
+            if seen != told:
+                told = seen
+                yield health_of(engine)
+            await asyncio.sleep(LOOK_EVERY_S)

@@ -1,0 +1,114 @@
+"""What the door makes of requests before any engine is asked."""
+
+from typing import Any
+
+import pytest
+from graphql import GraphQLError
+
+from engine.errors import Refusal, RefusalCode, Refused
+from gql.errors import MASK, ErrorCode, code_of, coded, shown
+from gql.http import GRAPHQL_JSON, JSON, preferred
+from gql.identity import bearer, secret_of_payload
+from gql.inputs import bounded, printable, some
+from gql.operations import OperationRequest
+from gql.presence import Presence
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", JSON),
+        ("*/*", JSON),
+        (JSON, JSON),
+        (GRAPHQL_JSON, GRAPHQL_JSON),
+        (f"{GRAPHQL_JSON}, {JSON};q=0.9", GRAPHQL_JSON),
+        (f"{JSON}, {GRAPHQL_JSON}", JSON),
+        (f"{GRAPHQL_JSON};q=0.1, {JSON};q=0.9", JSON),
+        (f"{GRAPHQL_JSON};q=0", JSON),
+        (f"{GRAPHQL_JSON};q=much", JSON),
+        ("text/event-stream, multipart/mixed, application/json", JSON),
+    ],
+)
+def test_the_accept_header_chooses_the_media_type(accept: str, media_type: str) -> None:
+    """The client's own ranking counts, and plain JSON is what everybody understands."""
+    assert preferred(accept) == media_type
+
+
+@pytest.mark.parametrize("body", [None, 1, "x", True, [], [{"query": "{a}"}]])
+def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
+    """Batches, too: each operation is a request of its own."""
+    with pytest.raises(GraphQLError, match="JSON object"):
+        OperationRequest.of(body)
+
+
+@pytest.mark.parametrize(
+    ("member", "bad"),
+    [("query", None), ("query", 1), ("variables", []), ("operationName", 5), ("extensions", "x")],
+)
+def test_a_member_of_the_wrong_kind_is_named(member: str, bad: Any) -> None:
+    """The refusal says which member breaks which rule."""
+    with pytest.raises(GraphQLError, match=f"^{member}: must be"):
+        OperationRequest.of({"query": "{a}"} | {member: bad})
+
+
+def test_only_bearer_tokens_are_read() -> None:
+    """Another scheme proves nothing and is not mistaken for a cookie."""
+    assert bearer("Bearer abc") == "abc"
+    assert bearer("bearer  abc ") == "abc"
+    assert bearer("Basic abc") == ""
+    assert bearer(None) == ""
+    assert secret_of_payload({"Authorization": "Bearer abc"}) == "abc"
+    assert secret_of_payload({"authorization": 5}) == ""
+    assert secret_of_payload({"other": "Bearer abc"}) is None
+
+
+def test_a_defect_is_masked() -> None:
+    """The words of an unexpected exception reach nobody but the log."""
+    cause = ValueError("password=hunter2")
+    [told] = shown([GraphQLError("password=hunter2", original_error=cause)], "req-1", ErrorCode.INTERNAL)
+    assert told["message"] == MASK
+    assert told["extensions"] == {"code": "INTERNAL", "requestId": "req-1"}
+
+
+def test_a_refusal_keeps_its_words_and_its_field() -> None:
+    """Bad arguments of a query are the client's to mend."""
+    refused = Refused(Refusal(RefusalCode.INVALID_INPUT, "first: must be from 1 to 100", field="first"))
+    [told] = shown([GraphQLError(str(refused), original_error=refused)], "", ErrorCode.INTERNAL)
+    assert told["message"] == "first: must be from 1 to 100"
+    assert told["extensions"] == {"code": "BAD_USER_INPUT", "refusal": "INVALID_INPUT", "field": "first"}
+
+
+def test_an_error_keeps_its_code_through_graphql_core_s_wrappings() -> None:
+    """A scalar's rule inside a variable stays bad input."""
+    inner = coded(ErrorCode.BAD_USER_INPUT, "a rule")
+    outer = GraphQLError("Variable '$x' ...; a rule", original_error=inner)
+    assert code_of(outer, ErrorCode.INTERNAL) is ErrorCode.BAD_USER_INPUT
+    assert code_of(GraphQLError("made by graphql-core"), ErrorCode.INTERNAL) is ErrorCode.INTERNAL
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 65, "a\x00b", "a\nb"])
+def test_texts_for_a_query_are_bounded(bad: str) -> None:
+    """Empty, long and unprintable texts never reach the ledger."""
+    with pytest.raises(Refused, match="^id: must be 1 to 64"):
+        bounded(bad, "id")
+
+
+def test_lists_for_a_query_are_bounded() -> None:
+    """The number of items, and each of them."""
+    assert some(["a"], "symbols", 1, 32) == ["a"]
+    with pytest.raises(Refused, match="^symbols: must have at most 1"):
+        some(["a", "b"], "symbols", 1, 32)
+
+
+def test_what_a_database_refuses_is_replaced() -> None:
+    """NUL in a text of a command becomes a mark; line ends stay."""
+    assert printable("a\x00b\nc") == "a?b\nc"
+
+
+def test_a_revoked_token_ends_what_came_with_it() -> None:
+    """Only while it is there, and nobody else's."""
+    presence, ended = Presence(), []
+    with presence.of("tok_1", lambda: ended.append(1)), presence.of("tok_2", lambda: ended.append(2)):
+        presence.revoked("tok_1")
+    presence.revoked("tok_2")
+    assert ended == [1]

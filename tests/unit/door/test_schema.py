@@ -1,0 +1,119 @@
+"""The schema is complete: every root field of the contract, a description everywhere, a permission for each."""
+
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+    parse,
+    validate,
+)
+
+from engine.security.permissions import (
+    MUTATION_PERMISSIONS,
+    QUERY_PERMISSIONS,
+    SUBSCRIPTION_PERMISSIONS,
+)
+from gql.schema import sdl
+
+ROOT = Path(__file__).parents[3]
+
+QUERIES = (
+    "health metrics metricHistory alerts config eventHistory event eventBus orders order positions executions "
+    "portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification marketData "
+    "tradingState me"
+)
+MUTATIONS = (
+    "emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder cancelOrder "
+    "closePosition submitSignal deployStrategy pauseStrategy resumeStrategy stopStrategy retryEvent createApiToken "
+    "revokeApiToken storeBrokerCredential"
+)
+SUBSCRIPTIONS = "events metrics alerts health orders positions marketData tradingState emergencyStop"
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """The schema as clients see it."""
+    return build_schema(sdl())
+
+
+def test_every_root_field_of_the_contract_is_there(schema: GraphQLSchema) -> None:
+    """Clients rely on these names."""
+    for root, names in (
+        (schema.query_type, QUERIES),
+        (schema.mutation_type, MUTATIONS),
+        (schema.subscription_type, SUBSCRIPTIONS),
+    ):
+        assert root is not None
+        assert set(names.split()) <= root.fields.keys()
+
+
+def test_every_root_field_has_a_permission(schema: GraphQLSchema) -> None:
+    """No field is reached without a look into the table, and the table names no field that is not there."""
+    for root, table in (
+        (schema.query_type, QUERY_PERMISSIONS),
+        (schema.mutation_type, MUTATION_PERMISSIONS),
+        (schema.subscription_type, SUBSCRIPTION_PERMISSIONS),
+    ):
+        assert root is not None
+        assert root.fields.keys() == table.keys()
+
+
+def test_everything_is_described(schema: GraphQLSchema) -> None:
+    """Types, fields, arguments, input fields and enum values: the schema is the manual."""
+    assert undescribed(schema) == []
+
+
+def undescribed(schema: GraphQLSchema) -> list[str]:
+    """Name everything without a description."""
+    found = []
+    for name, kind in schema.type_map.items():
+        if is_introspection_type(kind) or is_specified_scalar_type(kind):
+            continue
+        if not kind.description:
+            found.append(name)
+        if isinstance(kind, GraphQLEnumType):
+            found += [f"{name}.{value}" for value, said in kind.values.items() if not said.description]
+        if isinstance(kind, GraphQLInputObjectType):
+            found += [f"{name}.{field}" for field, said in kind.fields.items() if not said.description]
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            for field, declared in kind.fields.items():
+                found += [] if declared.description else [f"{name}.{field}"]
+                found += [
+                    f"{name}.{field}({at})" for at, given in declared.args.items() if not given.description
+                ]
+    return found
+
+
+def test_a_missing_description_is_seen() -> None:
+    """The walk finds each kind of gap."""
+    bare = build_schema("type Query { a(b: Int): Color f(i: I): Int } enum Color { RED } input I { x: Int }")
+    assert set(undescribed(bare)) == {
+        "Query", "Query.a", "Query.a(b)", "Query.f", "Query.f(i)", "Color", "Color.RED", "I", "I.x",
+    }  # fmt: skip
+
+
+def test_the_committed_schema_is_the_code_s() -> None:
+    """schema.graphql is what `make schema` writes."""
+    assert (ROOT / "schema.graphql").read_text() == sdl()
+
+
+EXAMPLES = sorted([*(ROOT / "frontend" / "src").rglob("*.graphql"), *(ROOT / "examples").rglob("*.graphql")])
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_operation_of_the_repository_is_valid(path: Path, schema: GraphQLSchema) -> None:
+    """Pages and examples ask only for what there is."""
+    assert validate(schema, parse(path.read_text())) == []
+
+
+def test_there_are_operations_to_look_at() -> None:
+    """The list above is not empty by a wrong path."""
+    assert EXAMPLES
