@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -98,6 +99,10 @@ def _request(client: httpx.Client, name: str, limit_ms: float, query: str, runs:
     return Figure(name, times, limit_ms)
 
 
+def _is_filled(client: httpx.Client, order_id: str) -> bool:
+    return _ask(client, _ORDER, id=order_id)["order"]["status"] == "FILLED"
+
+
 def _submit_to_filled(client: httpx.Client, runs: int) -> Figure:
     times = []
     for _ in range(runs):
@@ -107,7 +112,7 @@ def _submit_to_filled(client: httpx.Client, runs: int) -> Figure:
             raise RuntimeError(answer)
         order = answer["order"]
         assert isinstance(order, dict)
-        _wait(lambda order_id=order["id"]: _ask(client, _ORDER, id=order_id)["order"]["status"] == "FILLED")
+        _wait(partial(_is_filled, client, str(order["id"])))
         times.append((time.perf_counter() - begin) * 1000)
     return Figure(
         "submitOrder to filled",

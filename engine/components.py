@@ -25,42 +25,64 @@ _FEED = {FeedState.STARTING: UP, FeedState.LIVE: UP, FeedState.ENDED: UP, FeedSt
 _VENUE = {VenueState.CONNECTED: UP, VenueState.DISCONNECTED: DOWN, VenueState.FAILED: DOWN}
 
 
-def component_words(
-    desk: Desk, venue: Venue, wire: RedisWire | None, runner: StrategyRunner, halts: Halts
-) -> Mapping[str, Callable[[], Word]]:
-    """Answer a question for each component that speaks for itself."""
+class Components:
+    """The parts that speak for themselves, each by one question that is answered at once."""
 
-    def feed() -> Word:
-        status = desk.feed_status
+    def __init__(
+        self, desk: Desk, venue: Venue, wire: RedisWire | None, runner: StrategyRunner, halts: Halts
+    ) -> None:
+        self._desk = desk
+        self._venue = venue
+        self._wire = wire
+        self._runner = runner
+        self._halts = halts
+
+    @property
+    def questions(self) -> Mapping[str, Callable[[], Word]]:
+        """Answer the question for each component, by its name in the health table."""
+        return {
+            "feed": self.feed,
+            "venue": self.venue,
+            "strategies": self.strategies,
+            "wire": self.wire,
+            "trading": self.trading,
+        }
+
+    def feed(self) -> Word:
+        """Whether prices come in."""
+        status = self._desk.feed_status
         if status is None:
             return Word(DISABLED, "no prices are fed")
-        if not desk.is_active and status.state is not FeedState.FAILED:
+        if not self._desk.is_active and status.state is not FeedState.FAILED:
             return _STANDBY
         return Word(_FEED[status.state], f"{status.state}: {status.reason}")
 
-    def market() -> Word:
-        if not desk.is_active:
+    def venue(self) -> Word:
+        """Whether orders can be sent."""
+        if not self._desk.is_active:
             return _STANDBY
-        return Word(_VENUE[venue.status.state], venue.status.reason)
+        return Word(_VENUE[self._venue.status.state], self._venue.status.reason)
 
-    def strategies() -> Word:
-        if not desk.is_active:
+    def strategies(self) -> Word:
+        """Whether strategies do their work."""
+        if not self._desk.is_active:
             return _STANDBY
-        status = runner.status()
+        status = self._runner.status()
         words = f"{status.running} running, {status.paused} paused, {status.failed} failed"
         return Word(DEGRADED if status.failed else UP, words)
 
-    def carried() -> Word:
-        if wire is None:
+    def wire(self) -> Word:
+        """Whether live news travels between processes."""
+        if self._wire is None:
             return Word(DISABLED, "in-process")
-        return Word(UP if wire.state.status is WireStatus.UP else DEGRADED, wire.state.reason or "redis")
+        state = self._wire.state
+        return Word(UP if state.status is WireStatus.UP else DEGRADED, state.reason or "redis")
 
-    def trading() -> Word:
-        halts_now = halts.state.halts
-        reasons = "; ".join(f"{halt.scope}: {halt.reason}" for halt in halts_now)
-        return Word(DEGRADED if halts_now else UP, f"stopped: {reasons}"[:300] if halts_now else "")
-
-    return {"feed": feed, "venue": market, "strategies": strategies, "wire": carried, "trading": trading}
+    def trading(self) -> Word:
+        """Whether anything is stopped."""
+        halts = self._halts.state.halts
+        reasons = "; ".join(f"{halt.scope}: {halt.reason}" for halt in halts)
+        return Word(DEGRADED if halts else UP, f"stopped: {reasons}"[:300] if halts else "")
 
 
 def feed_age_s(desk: Desk, quotes: QuoteBook, clock: Clock) -> float | None:

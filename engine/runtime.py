@@ -9,7 +9,7 @@ import structlog
 
 from engine.actor import Actor
 from engine.clock import Clock, SystemClock
-from engine.components import component_words, feed_age_s
+from engine.components import Components, feed_age_s
 from engine.desk.demo import deploy_demo
 from engine.desk.desk import Desk, DeskParts, FeedPlan
 from engine.errors import EngineError, Refusal
@@ -122,9 +122,7 @@ class Engine:
         self.orders = Orders(ledger, self.config, self.quotes, self.halts, rules)
         self.kill_switch = KillSwitch(ledger, self.halts, self.orders, self.config, clock)
         self.deployments = Deployments(ledger, KINDS, lambda: self.orders.instruments, self.halts)
-        self.signals = Signals(
-            ledger, self.orders, self.config, self.quotes, lambda: self.orders.instruments
-        )
+        self.signals = Signals(ledger, self.orders, self.config, self.quotes, lambda: self.orders.instruments)
         self.bus = Bus(ledger, clock, observe=self._observe_handler)
 
     def _build_desk(self) -> None:
@@ -161,7 +159,7 @@ class Engine:
             process=self.process,
             ledger=self.ledger,
             sampler=ResourceSampler(ResourceReader(self.settings.data_dir, self.clock)),
-            components=component_words(self.desk, self.venue, self.wire, self.runner, self.halts),
+            components=Components(self.desk, self.venue, self.wire, self.runner, self.halts).questions,
             queue_depth=lambda: self.bus.depth() if self.desk.is_active else None,
             feed_age_s=lambda: feed_age_s(self.desk, self.quotes, self.clock),
             feed_overdue_s=self._feed_overdue_s,

@@ -56,12 +56,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     probes = Probes(engine_of)
     app = Starlette(
         routes=[
-            Route("/graphql", GraphQLOverHTTP(engine_of, operations), methods=["GET", "POST"]),
-            WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence)),
+            Route("/graphql", GraphQLOverHTTP(engine_of, operations).respond, methods=["GET", "POST"]),
+            WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence).serve),
             Route(
-                "/graphql/stream", GraphQLOverSSE(engine_of, operations, presence), methods=["GET", "POST"]
+                "/graphql/stream",
+                GraphQLOverSSE(engine_of, operations, presence).respond,
+                methods=["GET", "POST"],
             ),
-            Route("/session", SessionEndpoint(engine_of), methods=["GET", "POST", "DELETE"]),
+            Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),
             Route("/metrics", probes.metrics),

@@ -37,7 +37,8 @@ class GraphQLOverHTTP:
         self._engine_of = engine_of
         self._operations = operations
 
-    async def __call__(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
+        """Answer one request."""
         engine = self._engine_of(request)
         media_type = preferred(request.headers.get("accept", ""))
         viewer = await viewer_of(engine, secret_of(request))

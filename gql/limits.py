@@ -15,6 +15,7 @@ from graphql import (
 
 MAX_TOKENS = 5_000  # GraphiQL's introspection has about 600
 MAX_DEPTH = 20  # introspection nests 13 deep
+MAX_LEVELS = 60  # fields and fragments inside each other: this walk and those of validation call themselves
 MAX_FIELDS = 3_000  # fields of an operation with all fragments spread out
 MAX_SELECTIONS = 400  # beside each other: rules that compare them in pairs stay quick
 MAX_ROOT_FIELDS = 30  # each may cost a query of the ledger
@@ -37,8 +38,11 @@ class _Scales:
     widest: int = 0
 
     def weigh(self, selections: SelectionSetNode | None, level: int = 0) -> Weight:
-        if selections is None or level > MAX_DEPTH * 3:
-            return Weight(level, 0)
+        """Weigh a selection; what spreads fragments too far down is told as too deep, and not walked further."""
+        if selections is None:
+            return Weight(0, 0)
+        if level > MAX_LEVELS:
+            return Weight(MAX_DEPTH + 1, 0)
         self.widest = max(self.widest, len(selections.selections))
         depth, fields = 0, 0
         for selection in selections.selections:
@@ -73,7 +77,7 @@ def over_limit(document: DocumentNode) -> str | None:
             continue
         weight = scales.weigh(operation.selection_set)
         if weight.depth > MAX_DEPTH:
-            return f"the operation nests {weight.depth} deep; {MAX_DEPTH} is the most"
+            return f"the operation nests more than {MAX_DEPTH} deep"
         if weight.fields > MAX_FIELDS:
             return f"the operation selects more than {MAX_FIELDS} fields"
         if len(operation.selection_set.selections) > MAX_ROOT_FIELDS:

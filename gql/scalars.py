@@ -20,6 +20,8 @@ JSON = NewType("JSON", object)
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,8})?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
 DECIMAL_RULE = (
     f"a decimal is a string in plain notation, at most {MAX_DIGITS} digits, {MAX_DECIMALS} of them decimals, "
     'such as "10.5"'
@@ -68,12 +70,12 @@ def serialise_moment(value: Any) -> str:
 
 def parse_day(value: Any) -> date:
     """Read a Date. Raises GraphQLError naming the rule."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise _broken(DAY_RULE)
     try:
-        if isinstance(value, str) and len(value) == len("2026-01-31"):
-            return date.fromisoformat(value)
+        return date.fromisoformat(value)
     except ValueError:
-        pass
-    raise _broken(DAY_RULE)
+        raise _broken(DAY_RULE) from None
 
 
 def serialise_day(value: Any) -> str:

@@ -21,7 +21,8 @@ class SessionEndpoint:
     def __init__(self, engine_of: Callable[[Request], Engine]) -> None:
         self._engine_of = engine_of
 
-    async def __call__(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
+        """Answer one request."""
         engine = self._engine_of(request)
         if request.method == "POST":
             return await _sign_in(engine, request)

@@ -30,7 +30,8 @@ class GraphQLOverSSE:
         self._operations = operations
         self._presence = presence
 
-    async def __call__(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
+        """Answer one request."""
         engine = self._engine_of(request)
         accepted = request.headers.get("accept", "")
         if EVENT_STREAM not in accepted and "*/*" not in accepted:

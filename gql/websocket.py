@@ -49,7 +49,8 @@ class GraphQLOverWebSocket:
         self._operations = operations
         self._presence = presence
 
-    async def __call__(self, socket: WebSocket) -> None:
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one socket until it ends."""
         engine = self._engine_of(socket)
         if not origin_is_ours(socket, engine.settings.origins):
             await socket.close(1008)  # before accepting: the handshake is answered with 403

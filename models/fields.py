@@ -10,15 +10,19 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+from pypika_tortoise import functions
 from tortoise import fields
 from tortoise.fields import Field
 from tortoise.fields.base import OnDelete
+from tortoise.functions import Sum
 
 SCALE = 8  # decimal places kept: enough for crypto lots and for averages
 UNIT = Decimal(1).scaleb(-SCALE)
 LARGEST_SCALED = 2**63 - 1
 LARGEST = Decimal(LARGEST_SCALED).scaleb(-SCALE)  # about 92 billion: what a BIGINT holds
-_EXACT = Context(traps=[Inexact])  # the default context would round a number of more than 28 digits in silence
+_EXACT = Context(
+    traps=[Inexact]
+)  # the default context would round a number of more than 28 digits in silence
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -125,6 +129,17 @@ class Number(Checked):
 
     def to_python_value(self, value: Any) -> int | None:
         return None if value is None else int(value)
+
+
+class _WholeSum(functions.Sum):
+    def get_function_sql(self, ctx: Any) -> str:
+        return f"CAST({super().get_function_sql(ctx)} AS BIGINT)"
+
+
+class Total(Sum):
+    """The exact sum of amounts in a query. Plain `Sum` answers the scaled integer as a Decimal on PostgreSQL."""
+
+    database_func = _WholeSum
 
 
 def amount(check: str | None = None) -> Field[Decimal]:

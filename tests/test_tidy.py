@@ -44,7 +44,9 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "strategies": ("trading", "market"),
     "live": ("ledger",),
     "handlers": ("strategies", "live"),
-    "runtime": ("handlers",),  # the only wiring
+    "desk": ("strategies", "live"),
+    "components": ("desk",),
+    "runtime": ("handlers", "components"),  # the only wiring
     "cli": ("runtime",),
 }
 

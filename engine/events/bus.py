@@ -22,6 +22,7 @@ from models.event import EventStatus, EventType, TradingEvent
 MOST_RUNNING = 16  # events at work at a time
 RESERVED_RUNNING = 16  # places above that for CRITICAL ones: slow handlers of others must not hold them up
 MOST_HELD = 50_000  # in memory; beyond, events stay in the ledger and are read again as the work drains
+READ_AGAIN_S = 1.0  # after the ledger could not be read
 CLOSE_WAIT_S = 5.0  # what runs may take so long to finish when the dispatcher ends
 
 RETRY = "retryEvent"  # the command's name in the audit trail and in the fact that revives a dead letter
@@ -61,10 +62,9 @@ class Bus:
         self._retries: dict[int, asyncio.TimerHandle] = {}
         self._most_held = most_held
         self._held: set[int] = set()  # positions queued, behind another, running, or waiting for an attempt
-        self._left: set[int] = set()  # positions let go since the ledger was last asked for open events
         self._unread_after: int | None = None  # open events after this position are in the ledger only
-        self._revived: int | None = None  # the lowest position of dead letters revived since
-        self._last_seen = 0
+        self._revived: set[int] = set()  # positions of dead letters to be taken up again
+        self._newest = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -93,13 +93,12 @@ class Bus:
         for event in events:
             self.statistics.published += 1
             self.statistics.by_type[event.type] = self.statistics.by_type.get(event.type, 0) + 1
-            self._last_seen = event.position
-            if self._task is None:
-                continue
             if event.type is EventType.USER_ACTION and event.payload.get("action") == RETRY:
-                self._revived = min(event.payload["position"], self._revived or event.payload["position"])
-            if event.type in self._table and self._unread_after is None:
-                self._accept(event.to_row(EventStatus.PENDING))
+                self._revived |= {event.payload["position"]} if self._task else set()
+            if self._task is not None and event.type in self._table:
+                self._newest = event.position
+                if self._unread_after is None:
+                    self._take(event.to_row(EventStatus.PENDING))
         self._wake.set()
 
     def depth(self) -> dict[str, int]:
@@ -114,7 +113,7 @@ class Bus:
 
     async def idle(self) -> None:
         """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
-        while self._held or self._unread_after is not None or self._revived is not None:  # noqa: ASYNC110
+        while self._held or self._unread_after is not None or self._revived:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     async def retry(self, actor: Actor, event_id: str) -> TradingEvent | Refusal:
@@ -136,10 +135,13 @@ class Bus:
 
         return await self._ledger.command(actor, RETRY, {"id": event_id}, work)
 
-    def _accept(self, row: TradingEvent) -> None:
-        if len(self._held) >= self._most_held:
+    def _take(self, row: TradingEvent) -> None:
+        if self._unread_after is None and len(self._held) >= self._most_held:
             self._unread_after = row.position - 1
-            return
+        if self._unread_after is None:
+            self._hold(row)
+
+    def _hold(self, row: TradingEvent) -> None:
         self._held.add(row.position)
         if row.entity_id is not None and row.entity_id in self._behind:
             self._behind[row.entity_id].append(row)
@@ -151,17 +153,41 @@ class Bus:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            if self._revived is not None:
-                before = self._revived - 1
-                self._unread_after = before if self._unread_after is None else min(before, self._unread_after)
-                self._revived = None
-            if self._unread_after is not None and len(self._held) <= self._most_held // 2:
-                self._unread_after = await self._read_open(self._unread_after)
+            try:
+                await self._read_revived()
+                await self._read_open()
+            except Exception as error:
+                log.warning("open events could not be read; trying again", error=str(error))
+                asyncio.get_running_loop().call_later(READ_AGAIN_S, self._wake.set)
             while (row := self._next()) is not None:
                 task = asyncio.create_task(self._handle(row), name=f"handle-{row.type}")
                 self._running.add(task)
                 task.add_done_callback(self._ended)
             await self._wake.wait()
+
+    async def _read_revived(self) -> None:
+        """Take up revived dead letters, but those that the reading of open events will come to anyway."""
+        wanted = self._revived - self._held  # one that is held is about to be let go as dead, which wakes us
+        if not wanted:
+            return
+        for row in await journal.read_pending(wanted):
+            if self._unread_after is None or row.position <= self._unread_after:
+                self._hold(row)
+        self._revived -= wanted
+
+    async def _read_open(self) -> None:
+        """Take open events from the ledger once half of what may be held is done with."""
+        if self._unread_after is None or len(self._held) > self._most_held // 2:
+            return
+        newest, limit = self._newest, min(journal.READ_LIMIT, self._most_held - len(self._held))
+        rows = await journal.read_unhandled(self._unread_after, limit)
+        for row in rows:
+            self._hold(row)
+        if rows:
+            self._unread_after = rows[-1].position
+        if len(rows) < limit and newest == self._newest:  # nothing came while reading that was left to it
+            self._unread_after = None
+        self._wake.set()
 
     def _next(self) -> TradingEvent | None:
         if len(self._running) < MOST_RUNNING:
@@ -173,23 +199,6 @@ class Bus:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._wake.set()
-
-    async def _read_open(self, after: int) -> int | None:
-        """Take open events from the ledger; answer after which position more are to be read, if any."""
-        newest, limit = self._last_seen, min(journal.READ_LIMIT, self._most_held - len(self._held))
-        self._left.clear()
-        self._wake.set()
-        try:
-            rows = await journal.read_unhandled(after, limit)
-        except Exception as error:
-            log.warning("open events could not be read; trying again", error=str(error))
-            await asyncio.sleep(1)
-            return after
-        for row in rows:
-            if row.position not in self._held and row.position not in self._left:
-                self._accept(row)
-        more = len(rows) == limit or newest != self._last_seen  # facts that came while reading were left to it
-        return (rows[-1].position if rows else after) if more else None
 
     async def _handle(self, row: TradingEvent) -> None:
         if row.type not in self._table:
@@ -222,7 +231,7 @@ class Bus:
                 await handle(event)
             outcome = "ok"
         except asyncio.CancelledError:
-            if self._task is None:  # we are being ended
+            if (task := asyncio.current_task()) is not None and task.cancelling():  # we are being ended
                 raise
             raise RuntimeError("something the handler waited for was cancelled") from None
         finally:
@@ -261,7 +270,6 @@ class Bus:
 
     def _release(self, row: TradingEvent) -> None:
         self._held.discard(row.position)
-        self._left.add(row.position)
         if row.entity_id is None:
             return
         followers = self._behind.get(row.entity_id, [])

@@ -64,7 +64,9 @@ class ChainCheck:
             if self.sequence == head_sequence:
                 self.fault = ChainFault(head_sequence, "entry was replaced")
             else:
-                self.fault = ChainFault(self.sequence + 1, f"the trail ends before its head at {head_sequence}")
+                self.fault = ChainFault(
+                    self.sequence + 1, f"the trail ends before its head at {head_sequence}"
+                )
         return self.fault
 
     def _fault_in(self, entry: AuditEntry) -> ChainFault | None:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import invalid
@@ -50,6 +50,13 @@ async def read_unhandled(after: int, limit: int = READ_LIMIT) -> Sequence[Tradin
         await TradingEvent.filter(status__in=open_states, position__gt=after)
         .order_by("position")
         .limit(limit)
+    )
+
+
+async def read_pending(positions: Iterable[int]) -> Sequence[TradingEvent]:
+    """Answer those of some events that are still to be handled for the first time in a round, oldest first."""
+    return await TradingEvent.filter(position__in=list(positions), status=EventStatus.PENDING).order_by(
+        "position"
     )
 
 

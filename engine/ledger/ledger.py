@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,7 +19,7 @@ from engine.ledger.event import Event
 from engine.ledger.job import Job, ObserveCommit, Work
 from engine.ledger.kinds import HandledTypes
 from engine.ledger.lock import LedgerLock
-from engine.ledger.postgres import PostgresWriter
+from engine.ledger.postgres import PostgresWriter, opening
 from engine.ledger.schema import bring_up_to_date, write_foundations
 from engine.ledger.sqlite import SqliteWriter
 from engine.ledger.unit import Unit
@@ -98,24 +99,27 @@ class Ledger:
         Raises LedgerInUse, LedgerTooNew or LedgerError with one clear sentence; nothing stays open then.
         """
         try:
-            self._writer = await self._open_writer(handled)
-            await self._writer.start()
-            await self.write(lambda unit: write_foundations(unit, self._currency))
+            async with opening(self._url) if self._url else nullcontext():
+                self._writer = await self._open_writer(handled)
+                await self._writer.start()
+                await self.write(lambda unit: write_foundations(unit, self._currency))
             identity = await LedgerIdentity.get(id=1)
+        except LedgerError as error:
+            await self.close()
+            raise type(error)(f"{self.place}: {error}") from error
         except BaseException:
             await self.close()
             raise
         if identity.currency != self._currency:
             await self.close()
-            raise LedgerError(f"this ledger keeps {identity.currency}, the settings ask for {self._currency}")
+            raise LedgerError(
+                f"{self.place}: this ledger keeps {identity.currency}, the settings ask for {self._currency}"
+            )
         self.epoch = identity.epoch
 
     async def _open_writer(self, handled: HandledTypes) -> _Writer:
         if self._url is not None:
-            try:
-                await bring_up_to_date(_reading_url(self._url))
-            except LedgerError as error:
-                raise type(error)(f"{self.place}: {error}") from error
+            await bring_up_to_date(_reading_url(self._url))
             return PostgresWriter(self._url, self._clock, handled, self.observe_commit)
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = LedgerLock(self._path.parent / "ledger.lock")
@@ -161,7 +165,9 @@ class Ledger:
         When the work raises Refused, its rows are undone, the refusal is audited and answered. A task of its own
         sees to that: a caller who goes away must not leave a refusal out of the trail.
         """
-        task = asyncio.create_task(self._command(actor, action, detail, work, urgent), name=f"command-{action}")
+        task = asyncio.create_task(
+            self._command(actor, action, detail, work, urgent), name=f"command-{action}"
+        )
         self._commands.add(task)
         task.add_done_callback(self._commands.discard)
         return await asyncio.shield(task)

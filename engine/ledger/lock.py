@@ -18,9 +18,7 @@ class LedgerLock:
             self._file.seek(0)
             holder = self._file.read().strip() or "unknown"
             self._file.close()
-            raise LedgerInUse(
-                f"{path.parent} is in use by process {holder}; stop it or use --data-dir"
-            ) from None
+            raise LedgerInUse(f"in use by process {holder}; stop it or use --data-dir") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()

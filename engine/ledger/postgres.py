@@ -1,7 +1,8 @@
 """The write path on PostgreSQL: a pool of its own, one transaction a unit, writers ordered by row locks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,8 @@ from engine.ledger.kinds import HandledTypes
 from engine.ledger.unit import Unit
 
 POOL_SIZE = 8
+OPENING_LOCK = 0x51_4C_54_4F  # "QLTO": the advisory lock's number within the ledger's database
+OPENING_WAIT_S = 300.0  # as long as migrations may take
 ATTEMPTS = 5  # of a unit that lost a deadlock or a serialization race
 _SETTINGS = {
     "lock_timeout": "5s",
@@ -28,6 +31,20 @@ _UNREACHABLE = (
     asyncpg.OperatorInterventionError,  # it was shut down, or starts up
 )
 _HELD_UP = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, TimeoutError)
+
+
+@asynccontextmanager
+async def opening(url: str) -> AsyncIterator[None]:
+    """Let one process at a time bring the tables up to date and fill them; the others wait. Raises LedgerError."""
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        await connection.execute("SELECT pg_advisory_lock($1)", OPENING_LOCK, timeout=OPENING_WAIT_S)
+    except (*_UNREACHABLE, asyncpg.PostgresError) as error:
+        raise LedgerError(f"PostgreSQL cannot be opened ({type(error).__name__}): {error}") from error
+    try:
+        yield
+    finally:
+        await connection.close()
 
 
 class _PooledConnection:
@@ -96,7 +113,7 @@ class PostgresWriter:
                 if attempt == ATTEMPTS:
                     job.fail(LedgerBusy(f"lost {ATTEMPTS} races for the same rows: {error}"))
             except _HELD_UP as error:
-                return job.fail(LedgerBusy(f"rows or connections stayed taken: {error or 'timed out'}"))
+                return job.fail(LedgerBusy(f"rows or connections stayed taken ({type(error).__name__})"))
             except _UNREACHABLE as error:
                 return job.fail(LedgerError(f"PostgreSQL cannot be reached: {error}"))
             except Exception as error:

@@ -176,7 +176,7 @@ class RedisWire:
                 if taken % _TURN == 0:
                     await asyncio.sleep(0)
             elif loop.time() - heard_s > SILENCE_LIMIT_S:
-                raise TimeoutError
+                raise TimeoutError("no answer to the listener's heartbeat")
             else:
                 async with asyncio.timeout(REPLY_LIMIT_S):
                     await subscription.ping()
@@ -245,7 +245,6 @@ class RedisWire:
         return batch, len(facts) + len(topics)
 
     def _changed(self, state: WireState) -> None:
-        log.warning("the wire has changed", status=state.status, reason=state.reason)
         if self._board.is_up:
             self._tried.set()
             self._on_nudge()

@@ -84,7 +84,9 @@ class Performance:
     async def write_day(self, day: date, began_at: datetime) -> None:
         """Write or correct the rows of a day. Orders and signals count by our own time since the day began here."""
         live = [StrategyStatus.RUNNING, StrategyStatus.PAUSED]
-        rows = [await self._row(row, day, began_at) for row in await StrategyDeployment.filter(status__in=live)]
+        rows = [
+            await self._row(row, day, began_at) for row in await StrategyDeployment.filter(status__in=live)
+        ]
 
         async def work(unit: Unit) -> None:
             for row in rows:

@@ -118,7 +118,9 @@ class StrategyRunner:
             intent for bar in step.bars if bar.symbol in wanted for intent in running.strategy.on_bar(bar)
         ]
         if (took := time.perf_counter() - begin) > SLOW_S:
-            log.warning("a strategy held everybody up", strategy_id=running.deployment.id, seconds=round(took, 3))
+            log.warning(
+                "a strategy held everybody up", strategy_id=running.deployment.id, seconds=round(took, 3)
+            )
         return intents
 
     async def _signal(self, row: StrategyDeployment, intent: SignalIntent, step: MarketStep) -> None:
@@ -152,7 +154,9 @@ class StrategyRunner:
         kind = self._deployments.kinds.get(row.kind)
         values = parse_values(kind.parameters, row.parameters) if kind else ()
         if kind is None or not isinstance(values, Values):
-            await self._deployments.fail(row.id, f"its kind {row.kind!r} or its parameters are not known any more")
+            await self._deployments.fail(
+                row.id, f"its kind {row.kind!r} or its parameters are not known any more"
+            )
             return None
         strategy = kind(row.symbols, values)
         for symbol in row.symbols:

@@ -160,7 +160,9 @@ class Signals:
         if instrument is None:
             raise invalid("symbol", f"{signal.symbol[:32]!r} is not traded here")
         if not (signal.confidence.is_finite() and 0 <= signal.confidence <= 1):
-            raise invalid("confidence", "must be from 0 to 1", limit="1", observed=str(signal.confidence)[:40])
+            raise invalid(
+                "confidence", "must be from 0 to 1", limit="1", observed=str(signal.confidence)[:40]
+            )
         if len(signal.reason) > LONGEST_REASON:
             raise invalid("reason", f"must be at most {LONGEST_REASON} characters")
         if signal.quantity is None:

@@ -130,9 +130,7 @@ class Execution:
             if order is None or not order.is_working:
                 return None
             if order.status is OrderStatus.CREATED:
-                await end_order(
-                    unit, order, taken_back(order, unit.now), order.reason or "cancelled", event
-                )
+                await end_order(unit, order, taken_back(order, unit.now), order.reason or "cancelled", event)
                 return None
             return order
 

@@ -4,26 +4,26 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from engine.actor import SYSTEM, Actor
 from engine.clock import Clock
-from engine.errors import LedgerError, Refusal, RefusalCode, Refused, invalid, not_found
+from engine.errors import LedgerBusy, Refusal, RefusalCode, Refused, invalid, not_found
 from engine.events.publish import stop_event
 from engine.ids import new_id
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
+from engine.market.instruments import InstrumentTable
 from engine.trading.halts import ActiveHalt, Halts, TradingState
-from engine.trading.order_input import Provenance, SubmitOrder
 from engine.trading.order_watch import OrderWatch
 from engine.trading.orders import Orders, request_cancel
 from models.event import EventType
 from models.halt import Halt, HaltScope
-from models.order import WORKING, Order, OrderOrigin, OrderSide, OrderStatus, OrderType
+from models.order import WORKING, Order, OrderOrigin, OrderStatus
 from models.position import Position
 from models.strategy import StrategyDeployment, StrategyStatus
 from models.user import User
@@ -31,6 +31,8 @@ from models.user import User
 CANCEL_WAIT_S = 5.0
 RECORD_AGAIN_S = 0.2
 VENUE_FAILURES_TO_STOP = 5
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +88,7 @@ class KillSwitch:
         self._config = config
         self._clock = clock
         self._failures_in_row = 0
-        self._background: set[asyncio.Task[object]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
 
     @property
     def state(self) -> TradingState:
@@ -117,23 +119,25 @@ class KillSwitch:
             automatic=automatic,
         )
         self._halts.latch(latch)  # from here on nothing covered is admitted or sent by this process
+        # A task of its own: a caller who goes away must not leave a stop half done.
+        return await asyncio.shield(self._later(self._carry_out(actor, request, latch)))
+
+    async def _carry_out(self, actor: Actor, request: StopRequest, latch: ActiveHalt) -> StopReport | Refusal:
         try:
             recorded = await self._record(actor, request, latch)
-        except LedgerError as error:
+        except Exception as error:
             log.critical("trading is stopped here, but the ledger could not record it yet", error=str(error))
             self._later(self._record_until_written(actor, request, latch))
             words = "trading is stopped in this process; the ledger could not record it yet and is asked until it does"
             return Refusal(RefusalCode.OVERLOADED, words)
-        if isinstance(recorded, Refusal):
-            self._halts.unlatch(latch.id)
-            return recorded
-        return await self._report(actor, request, recorded)
+        return await self._settle(request, latch, recorded)
 
     async def resume(self, actor: Actor, request: StopRequest) -> Resumed | Refusal:
         """Lift the stops of a scope; strategies they paused stay paused until each is resumed."""
 
         async def work(unit: Unit, outcome: CommandOutcome) -> tuple[list[Halt], list[StrategyDeployment]]:
             _check_request(request)
+            await unit.raise_fence()  # stops and resumes follow one another
             active = await unit.find(Halt, resumed_at=None, scope=request.scope, target=request.target)
             if not active:
                 words = f"no stop of scope {_words(request)} is in force"
@@ -189,7 +193,7 @@ class KillSwitch:
 
     async def _record(self, actor: Actor, request: StopRequest, latch: ActiveHalt) -> _Recorded | Refusal:
         async def work(unit: Unit, outcome: CommandOutcome) -> _Recorded:
-            await _check_target(unit, request)
+            await _check_target(unit, request, self._orders.instruments)
             fence = await unit.raise_fence()
             earlier = await unit.get(Halt, resumed_at=None, scope=request.scope, target=request.target)
             halt = earlier or Halt(
@@ -220,8 +224,8 @@ class KillSwitch:
             return recorded
 
         result = await self._ledger.command(actor, "emergencyStop", _detail(request), work, urgent=True)
-        if isinstance(result, _Recorded):
-            self._halts.confirm(latch.id, result.halt)
+        if isinstance(result, Refusal) and result.code is RefusalCode.OVERLOADED:
+            raise LedgerBusy(result.message)  # no verdict on the stop: it was not even looked at
         return result
 
     async def _record_until_written(self, actor: Actor, request: StopRequest, latch: ActiveHalt) -> None:
@@ -229,13 +233,22 @@ class KillSwitch:
             await asyncio.sleep(RECORD_AGAIN_S)
             try:
                 recorded = await self._record(actor, request, latch)
-            except LedgerError:
+            except Exception as error:
+                log.warning("a stop waits for the ledger", error=str(error))
                 continue
-            if isinstance(recorded, Refusal):
-                self._halts.unlatch(latch.id)
+            await self._settle(request, latch, recorded)
             return
 
-    async def _report(self, actor: Actor, request: StopRequest, recorded: _Recorded) -> StopReport:
+    async def _settle(
+        self, request: StopRequest, latch: ActiveHalt, recorded: _Recorded | Refusal
+    ) -> StopReport | Refusal:
+        if isinstance(recorded, Refusal):
+            self._halts.unlatch(latch.id)
+            return recorded
+        self._halts.confirm(latch.id, recorded.halt)
+        return await self._report(request, recorded)
+
+    async def _report(self, request: StopRequest, recorded: _Recorded) -> StopReport:
         orders = await self._watch.closed(recorded.order_ids, CANCEL_WAIT_S)
         by_fate: dict[str, list[Order]] = {"cancelled": [], "failed": [], "unknown": []}
         for order in orders:
@@ -252,34 +265,28 @@ class KillSwitch:
         )
 
     async def _flatten(self, request: StopRequest, halt: Halt) -> list[Order]:
-        """Close every covered position at the market, reduce-only; repeated, it orders nothing twice."""
+        """Close every covered position at the market; what is being closed already is not ordered twice."""
         positions = await Position.exclude(quantity=Decimal(0))
         users = {user.id: user for user in await User.filter(id__in=[p.user_id for p in positions])}
         orders = []
         for position in positions:
             if not ActiveHalt.of(halt).covers(position.user_id, position.symbol, None):
                 continue
-            side = OrderSide.SELL if position.quantity > 0 else OrderSide.BUY
-            close = SubmitOrder(
-                f"flatten:{halt.id}:{position.symbol}"[:64],
-                position.symbol,
-                side,
-                OrderType.MARKET,
-                abs(position.quantity),
-            )
             user = users[position.user_id]
             owner = Actor(f"stop of {halt.started_by}"[:64], user.role, user.id)
-            result = await self._orders.submit(
-                owner, close, Provenance(OrderOrigin.FLATTEN, reduce_only=True)
+            client_order_id = f"flatten:{new_id('flt', self._clock.now())}"
+            result = await self._orders.close_position(
+                owner, position.symbol, client_order_id, OrderOrigin.FLATTEN
             )
             if order := getattr(result, "order", None):
                 orders.append(order)
         return orders
 
-    def _later(self, work: Coroutine[Any, Any, object]) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(work)
+    def _later(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name="emergency-stop")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
 
 def _check_request(request: StopRequest) -> None:
@@ -292,18 +299,20 @@ def _check_request(request: StopRequest) -> None:
         raise invalid("target", f"is required for scope {request.scope}, at most 64 characters")
 
 
-async def _check_target(unit: Unit, request: StopRequest) -> None:
+async def _check_target(unit: Unit, request: StopRequest, instruments: InstrumentTable) -> None:
     if request.scope is HaltScope.USER and await unit.get(User, id=request.target) is None:
         raise not_found("user")
     if request.scope is HaltScope.STRATEGY and await unit.get(StrategyDeployment, id=request.target) is None:
         raise not_found("strategy")
+    if request.scope is HaltScope.SYMBOL and request.target not in instruments:
+        raise not_found("symbol")  # a typing error must not look like a stop
 
 
 async def _working_in(unit: Unit, scope: HaltScope, target: str | None) -> list[Order]:
     where: dict[str, Any] = {}
     if scope is not HaltScope.ALL and target is not None:
         where = {{"USER": "user_id", "STRATEGY": "strategy_id", "SYMBOL": "symbol"}[scope]: target}
-    working = await unit.find(Order, status__in=WORKING, **where)
+    working = await unit.find(Order, status__in=WORKING, order_by="id", **where)
     return [order for order in working if order.origin not in (OrderOrigin.CLOSE, OrderOrigin.FLATTEN)]
 
 

@@ -16,16 +16,16 @@ from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable
 from engine.market.quotes import QuoteBook
-from engine.trading.halts import PASSES_STOPS, ActiveHalt, Halts
+from engine.trading.halts import PASSES_STOPS, ActiveHalt, Halts, stop_on_record
 from engine.trading.order_input import Provenance, SubmitOrder, checked_order
 from engine.trading.order_watch import OrderWatch
 from engine.trading.portfolio import STALE_AFTER_REFRESHES, Valuation, exposure_in, read_exposure
 from engine.trading.risk import Circumstances, Finding, OrderIntent, UserExposure, check_order
 from models.event import EventType
-from models.halt import Halt
-from models.order import Order, OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
+from models.order import WORKING, Order, OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
 from models.position import Position
 from models.risk import RiskViolation
+from models.strategy import StrategyDeployment
 
 CANCEL_WAIT_S = 2.0  # how long a cancel waits for the venue before it answers that the order still works
 
@@ -101,7 +101,8 @@ class Orders:
     @property
     def valuation(self) -> Valuation:
         """Answer how positions are valued now."""
-        return Valuation(self._quotes, {s: i.sector for s, i in self.instruments.by_symbol.items()})
+        sectors = {s: i.sector for s, i in self.instruments.by_symbol.items()}
+        return Valuation(self._quotes, sectors, self._rules.commission)
 
     async def submit(
         self,
@@ -121,12 +122,16 @@ class Orders:
     async def preview(self, actor: Actor, request: SubmitOrder) -> OrderPreview:
         """Run all checks against this moment without writing anything."""
         try:
+            user_id = _owner(actor)
             checked_order(request, self.instruments)
+            strategy_id = request.strategy_id
+            if strategy_id and not await StrategyDeployment.exists(id=strategy_id, user_id=user_id):
+                raise not_found("strategy")
         except Refused as refused:
             refusal = refused.refusal
             return OrderPreview(False, refusal.code, refusal.message, None, None, None, ())
-        exposure = await read_exposure(_owner(actor), self.valuation)
-        halt = self._halts.blocking(_owner(actor), request.symbol, request.strategy_id)
+        exposure = await read_exposure(user_id, self.valuation)
+        halt = self._halts.blocking(user_id, request.symbol, request.strategy_id)
         intent, findings = self._check(request, Provenance(), exposure, halt)
         failed = [finding for finding in findings if not finding.passed]
         return OrderPreview(
@@ -139,11 +144,16 @@ class Orders:
             findings=findings,
         )
 
-    async def close_position(self, actor: Actor, symbol: str, client_order_id: str) -> SubmitResult:
-        """Sell (or buy back) all of a position at the market, reduce-only; possible while trading is stopped."""
-        user_id = _owner(actor)
+    async def close_position(
+        self, actor: Actor, symbol: str, client_order_id: str, origin: OrderOrigin = OrderOrigin.CLOSE
+    ) -> SubmitResult:
+        """Sell (or buy back) all of a position at the market, reduce-only; possible while trading is stopped.
+
+        What orders of this kind at work will close already is left out, so that nothing is closed twice.
+        """
 
         async def work(unit: Unit, outcome: CommandOutcome) -> SubmitResult:
+            user_id = _owner(actor)
             await unit.lock_user(user_id)
             earlier = await unit.get(Order, user_id=user_id, client_order_id=client_order_id)
             quantity = earlier.quantity if earlier else await self._closable(unit, user_id, symbol)
@@ -151,7 +161,7 @@ class Orders:
             request = SubmitOrder(
                 client_order_id, symbol, side, OrderType.MARKET, abs(quantity), time_in_force=TimeInForce.GTC
             )
-            provenance = Provenance(OrderOrigin.CLOSE, reduce_only=True)
+            provenance = Provenance(origin, reduce_only=True)
             return await self._admit(unit, outcome, user_id, request, provenance, None)
 
         detail = {"symbol": symbol[:64], "clientOrderId": client_order_id[:64]}
@@ -197,11 +207,12 @@ class Orders:
         earlier = await unit.get(Order, user_id=user_id, client_order_id=request.client_order_id)
         if earlier is not None:
             return _repeated(earlier, fingerprint(content), outcome)
+        strategy_id = request.strategy_id
+        if strategy_id and await unit.get(StrategyDeployment, id=strategy_id, user_id=user_id) is None:
+            raise not_found("strategy")
         fence = await unit.share_fence()
-        halts = [ActiveHalt.of(halt) for halt in await unit.find(Halt, resumed_at=None)]
-        halt = self._halts.blocking(user_id, request.symbol, request.strategy_id) or next(
-            (h for h in halts if h.covers(user_id, request.symbol, request.strategy_id)), None
-        )
+        covered = (user_id, request.symbol, request.strategy_id)
+        halt = self._halts.blocking(*covered) or await stop_on_record(unit, *covered)
         exposure = await exposure_in(unit, user_id, self.valuation)
         intent, findings = self._check(request, provenance, exposure, halt)
         failed = tuple(finding for finding in findings if not finding.passed)
@@ -233,7 +244,8 @@ class Orders:
             config=config,
             short_selling=self._rules.short_selling,
             halted=f"trading is stopped: {halt.reason}" if halt and stops else None,
-            price_is_stale=self._quotes.is_stale(request.symbol, max_age_s) and not provenance.reduce_only,
+            price_is_stale=self._quotes.is_stale(request.symbol, max_age_s),
+            unquoted=quote is None,
         )
         return intent, check_order(intent, exposure, around)
 
@@ -261,7 +273,10 @@ class Orders:
             stop_price=request.stop_price,
             time_in_force=request.time_in_force,
             origin=provenance.origin,
-            reduce_only=provenance.reduce_only,
+            # Where nothing may be sold short, the venue is told so, too: two sells of the same holding may
+            # both rest (a stop loss and a profit target), and whichever fills leaves the other nothing.
+            reduce_only=provenance.reduce_only
+            or (request.side is OrderSide.SELL and not self._rules.short_selling),
             strategy_id=request.strategy_id,
             status=OrderStatus.CREATED,
             filled_quantity=Decimal(0),
@@ -278,15 +293,12 @@ class Orders:
         if position is None or position.quantity == 0:
             raise invalid("symbol", "there is no open position in it")
         closing = await unit.find(
-            Order, user_id=user_id, symbol=symbol, status__in=_WORKING_NAMES, origin="CLOSE"
+            Order, user_id=user_id, symbol=symbol, status__in=WORKING, origin__in=PASSES_STOPS
         )
         rest = abs(position.quantity) - sum((order.leaves_quantity for order in closing), Decimal(0))
         if rest <= 0:
             raise Refused(Refusal(RefusalCode.ILLEGAL_STATE, "orders that close this position work already"))
         return rest if position.quantity > 0 else -rest
-
-
-_WORKING_NAMES = ("CREATED", "SUBMITTED", "PARTIALLY_FILLED")
 
 
 async def request_cancel(unit: Unit, order: Order, reason: str, cause: Event | None = None) -> None:

@@ -1,7 +1,7 @@
 """What a user has: read inside a unit for the checks, and outside for the views; valued at the last quotes."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from engine.ledger.configuration import TradingConfig
 from engine.ledger.unit import Unit
 from engine.market.quotes import QuoteBook
 from engine.trading.positions import Holding, unrealised
-from engine.trading.risk import UserExposure
+from engine.trading.risk import UserExposure, limit_amount
 from models.account import Account
 from models.fields import rounded
 from models.order import WORKING, Order, OrderOrigin, OrderSide
@@ -59,9 +59,12 @@ class LimitUse:
 class Valuation:
     """Prices and sectors as one value, so that everything is valued the same way."""
 
-    def __init__(self, quotes: QuoteBook, sectors: Mapping[str, str]) -> None:
+    def __init__(
+        self, quotes: QuoteBook, sectors: Mapping[str, str], commission: Callable[[Decimal], Decimal]
+    ) -> None:
         self._quotes = quotes
         self._sectors = sectors
+        self._commission = commission
 
     def view(self, position: Position, max_age_s: float) -> PositionView:
         """Value a position at the last quote, or at cost where there was none yet."""
@@ -82,25 +85,39 @@ class Valuation:
         views = [self.view(position, 0) for position in positions]
         buying: defaultdict[str, Decimal] = defaultdict(Decimal)
         selling: defaultdict[str, Decimal] = defaultdict(Decimal)
+        sales: defaultdict[str, Decimal] = defaultdict(Decimal)
+        fees = ZERO
         for order in working:
             if order.origin is OrderOrigin.STOP_LOSS:
                 continue
+            price = order.limit_price or order.stop_price or order.reference_price or ZERO
             if order.side is OrderSide.BUY:
-                price = order.limit_price or order.stop_price or order.reference_price or ZERO
                 buying[order.symbol] += order.leaves_quantity * price
+                fees += max(self._commission(order.quantity) - order.commission, ZERO)
             else:
                 selling[order.symbol] += order.leaves_quantity
+                sales[order.symbol] += order.leaves_quantity * price
+        held = {view.row.symbol: view.row.quantity for view in views}
         return UserExposure(
             cash=account.cash,
             equity=account.cash + sum((view.market_value for view in views), ZERO),
-            reserved=sum(buying.values(), ZERO),
+            reserved=sum(buying.values(), fees),
             working_orders=len(working),
-            held={view.row.symbol: view.row.quantity for view in views},
+            held=held,
             values={view.row.symbol: abs(view.market_value) for view in views},
             buying=buying,
             selling=selling,
             sectors=self._sectors,
+            shorting=_shorting(held, selling, sales),
         )
+
+
+def _shorting(
+    held: Mapping[str, Decimal], selling: Mapping[str, Decimal], sales: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """Answer what working sells would open beyond what is held, at the average price they ask."""
+    beyond = {s: quantity - max(held.get(s, ZERO), ZERO) for s, quantity in selling.items()}
+    return {s: rounded(sales[s] * rest / selling[s]) for s, rest in beyond.items() if rest > 0}
 
 
 async def exposure_in(unit: Unit, user_id: str, valuation: Valuation) -> UserExposure:
@@ -145,10 +162,10 @@ def limit_uses(exposure: UserExposure, config: TradingConfig, currency: str) -> 
         return LimitUse(code, subject, limit, used, limit - used, unit)
 
     def share(percent: Decimal) -> Decimal:
-        return rounded(max(exposure.equity, ZERO) * percent / 100)
+        return limit_amount(exposure.equity, percent)
 
-    symbols = sorted({*exposure.values, *exposure.buying})
-    sectors = sorted({exposure.sectors.get(symbol, "UNCLASSIFIED") for symbol in symbols})
+    symbols = exposure.symbols
+    sectors = sorted({exposure.sector_of(symbol) for symbol in symbols})
     working, most = Decimal(exposure.working_orders), Decimal(config.max_concurrent_orders)
     return [
         use("CONCURRENT_ORDERS", None, most, working, "orders"),

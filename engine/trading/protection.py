@@ -39,12 +39,17 @@ class Protection:
             position = await unit.get(Position, user_id=user_id, symbol=symbol)
             wanted = self._wanted(position, event)
             resting = await unit.find(
-                Order, user_id=user_id, symbol=symbol, origin=OrderOrigin.STOP_LOSS, status__in=WORKING
+                Order,
+                user_id=user_id,
+                symbol=symbol,
+                origin=OrderOrigin.STOP_LOSS,
+                status__in=WORKING,
+                cancel_requested_at=None,  # one that is being taken back protects nothing
             )
             fits = [
                 o
                 for o in resting
-                if wanted and (o.stop_price, o.quantity) == (wanted.stop_price, wanted.quantity)
+                if wanted and (o.stop_price, o.leaves_quantity) == (wanted.stop_price, wanted.quantity)
             ]
             for order in resting:
                 if order not in fits[:1]:
@@ -67,7 +72,7 @@ class Protection:
         exact = position.average_price * (100 - percent) / 100
         ticks = (exact / instrument.tick_size).quantize(Decimal(1), rounding=ROUND_DOWN)
         return SubmitOrder(
-            client_order_id=f"stop:{event.id}:{position.symbol}"[:64],
+            client_order_id=f"stop:{event.id}:{position.id.removeprefix('pos_')}",
             symbol=position.symbol,
             side=OrderSide.SELL,
             type=OrderType.STOP,

@@ -5,11 +5,12 @@ shows the room left everywhere.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
 
 from engine.errors import Reason
 from engine.ledger.configuration import TradingConfig
+from engine.market.instruments import UNCLASSIFIED
 from models.order import OrderSide
 
 ZERO = Decimal(0)
@@ -37,8 +38,9 @@ class OrderIntent:
 class UserExposure:
     """What a user has at this moment, working orders included, valued at the last quotes.
 
-    `held` are signed quantities, `values` absolute position values, `buying` the notional of working buys, and
-    `selling` the quantity of working sells, by symbol; protective stops, which never open anything, are left out.
+    By symbol: `held` are signed quantities, `values` absolute position values, `buying` the notional of working
+    buys, `selling` the quantity of working sells, `shorting` the notional of those beyond what is held. Protective
+    stops, which never open anything, are left out. `reserved` is what working buys may cost, commission included.
     """
 
     cash: Decimal
@@ -50,19 +52,32 @@ class UserExposure:
     buying: Mapping[str, Decimal]
     selling: Mapping[str, Decimal]
     sectors: Mapping[str, str]
+    shorting: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Answer the symbols held or about to be, sorted."""
+        return tuple(sorted({*self.values, *self.buying, *self.shorting}))
+
+    def sector_of(self, symbol: str) -> str:
+        """Answer the sector a symbol's exposure counts towards."""
+        return self.sectors.get(symbol, UNCLASSIFIED)
+
+    def free(self, symbol: str) -> Decimal:
+        """Answer the quantity held that no working sell will take."""
+        return max(self.held.get(symbol, ZERO) - self.selling.get(symbol, ZERO), ZERO)
 
     def in_symbol(self, symbol: str) -> Decimal:
-        """Answer the value held and being bought of a symbol."""
-        return self.values.get(symbol, ZERO) + self.buying.get(symbol, ZERO)
+        """Answer the value held of a symbol and what working orders may add to it."""
+        return sum((part.get(symbol, ZERO) for part in (self.values, self.buying, self.shorting)), ZERO)
 
     def in_sector(self, sector: str) -> Decimal:
-        """Answer the value held and being bought in a sector."""
-        symbols = {*self.values, *self.buying}
-        return sum((self.in_symbol(s) for s in symbols if self.sectors.get(s) == sector), ZERO)
+        """Answer the value held in a sector and what working orders may add to it."""
+        return sum((self.in_symbol(s) for s in self.symbols if self.sector_of(s) == sector), ZERO)
 
     def in_all(self) -> Decimal:
-        """Answer the value held and being bought of everything."""
-        return sum(self.values.values(), ZERO) + sum(self.buying.values(), ZERO)
+        """Answer the value held of everything and what working orders may add to it."""
+        return sum((self.in_symbol(s) for s in self.symbols), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ class Circumstances:
     short_selling: bool
     halted: str | None
     price_is_stale: bool
+    unquoted: bool = False
 
 
 def check_order(intent: OrderIntent, exposure: UserExposure, around: Circumstances) -> tuple[Finding, ...]:
@@ -99,7 +115,7 @@ def check_order(intent: OrderIntent, exposure: UserExposure, around: Circumstanc
 
 
 def _findings(intent: OrderIntent, exposure: UserExposure, around: Circumstances) -> Iterator[Finding]:
-    if around.halted is not None and not intent.reduce_only:
+    if around.halted is not None:
         yield Finding("TRADING_HALTED", False, around.halted, breach=False)
     yield _price(intent, around)
     yield _short_selling(intent, exposure, around)
@@ -110,12 +126,17 @@ def _findings(intent: OrderIntent, exposure: UserExposure, around: Circumstances
         return
     limit = Decimal(around.config.max_concurrent_orders)
     yield _against("CONCURRENT_ORDERS", "working orders", limit, Decimal(exposure.working_orders), Decimal(1))
-    if intent.side is OrderSide.BUY or exposure.held.get(intent.symbol, ZERO) < intent.quantity:
-        yield from _percent_limits(intent, exposure, around.config)
+    opening = intent.quantity
+    if intent.side is OrderSide.SELL:  # selling what is held lowers exposure; only the rest raises it
+        opening = max(intent.quantity - exposure.free(intent.symbol), ZERO)
+    if opening:
+        yield from _percent_limits(intent, opening * (intent.price or ZERO), exposure, around.config)
 
 
 def _price(intent: OrderIntent, around: Circumstances) -> Finding:
-    if intent.price is None:
+    if intent.reduce_only:
+        return Finding("PRICE", True, "leaving needs no current quote", observed=intent.price)
+    if intent.price is None or around.unquoted:
         return Finding("NO_PRICE", False, f"{intent.symbol} has no quote yet", breach=False)
     if around.price_is_stale:
         return Finding("STALE_PRICE", False, f"the last quote of {intent.symbol} is too old", breach=False)
@@ -123,8 +144,9 @@ def _price(intent: OrderIntent, around: Circumstances) -> Finding:
 
 
 def _short_selling(intent: OrderIntent, exposure: UserExposure, around: Circumstances) -> Finding:
-    held = exposure.held.get(intent.symbol, ZERO)
-    free = max(held - exposure.selling.get(intent.symbol, ZERO), ZERO)
+    free = exposure.free(intent.symbol)
+    if intent.reduce_only:  # the venue keeps it from going further, whatever else rests there
+        free = max(exposure.held.get(intent.symbol, ZERO), ZERO)
     short = intent.side is OrderSide.SELL and intent.quantity > free and not around.short_selling
     words = f"selling {intent.quantity:f} {intent.symbol} with {free:f} free to sell"
     if not short:
@@ -140,16 +162,22 @@ def _funds(intent: OrderIntent, exposure: UserExposure) -> Finding:
     return Finding("FUNDS", ok, words, free, needed, free)
 
 
-def _percent_limits(intent: OrderIntent, exposure: UserExposure, config: TradingConfig) -> Iterator[Finding]:
-    sector = exposure.sectors.get(intent.symbol, "UNCLASSIFIED")
+def limit_amount(equity: Decimal, percent: Decimal) -> Decimal:
+    """Answer a limit in percent of the portfolio value as money: whole cents, never more than the percentage."""
+    return max(equity * percent / 100, ZERO).quantize(CENT, rounding=ROUND_DOWN)
+
+
+def _percent_limits(
+    intent: OrderIntent, opening: Decimal, exposure: UserExposure, config: TradingConfig
+) -> Iterator[Finding]:
+    sector = exposure.sector_of(intent.symbol)
     for code, words, percent, used in (
         ("POSITION_SIZE", f"position in {intent.symbol}", config.max_position_size_percent,
          exposure.in_symbol(intent.symbol)),
         ("PORTFOLIO_EXPOSURE", "portfolio exposure", config.max_portfolio_exposure_percent, exposure.in_all()),
         ("SECTOR_EXPOSURE", f"exposure to {sector}", config.max_sector_exposure_percent, exposure.in_sector(sector)),
     ):  # fmt: skip
-        limit = max(exposure.equity * percent / 100, ZERO).quantize(CENT)
-        yield _against(code, words, limit, used, intent.notional)
+        yield _against(code, words, limit_amount(exposure.equity, percent), used, opening)
 
 
 def _against(code: str, words: str, limit: Decimal, used: Decimal, added: Decimal) -> Finding:

@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import Refused
 from engine.ledger.reading import Page
-from gql.connections import LONGEST_CURSOR, connect, requested
+from gql.connections import LONGEST_CURSOR, Connection, connect, requested
 
 
 def test_a_page_becomes_edges_with_their_cursors() -> None:
@@ -19,7 +19,7 @@ def test_a_page_becomes_edges_with_their_cursors() -> None:
 
 def test_an_empty_page_has_no_cursors() -> None:
     """Nothing to go on from."""
-    found = connect(Page(rows=[], cursors=[], has_next=False, has_previous=False), [])
+    found: Connection[str] = connect(Page(rows=[], cursors=[], has_next=False, has_previous=False), [])
     assert found.edges == []
     assert found.page_info.start_cursor is None
     assert found.page_info.end_cursor is None

@@ -89,14 +89,14 @@ def test_an_error_keeps_its_code_through_graphql_core_s_wrappings() -> None:
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a\x00b", "a\nb"])
 def test_texts_for_a_query_are_bounded(bad: str) -> None:
     """Empty, long and unprintable texts never reach the ledger."""
-    with pytest.raises(Refused, match="^id: must be 1 to 64"):
+    with pytest.raises(Refused, match=r"^id: must be 1 to 64"):
         bounded(bad, "id")
 
 
 def test_lists_for_a_query_are_bounded() -> None:
     """The number of items, and each of them."""
     assert some(["a"], "symbols", 1, 32) == ["a"]
-    with pytest.raises(Refused, match="^symbols: must have at most 1"):
+    with pytest.raises(Refused, match=r"^symbols: must have at most 1"):
         some(["a", "b"], "symbols", 1, 32)
 
 

@@ -1,0 +1,475 @@
+"""The door over HTTP: who gets in, what is refused and how, and that every question has an answer."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.audit import AuditEntry
+from models.order import Order
+from models.user import Role
+from tests.integration.door import Door, running_door
+
+pytestmark = pytest.mark.anyio
+
+SUBMIT = """
+mutation Submit($input: SubmitOrderInput!) {
+  submitOrder(input: $input) {
+    __typename
+    ... on OrderAccepted { order { id status clientOrderId quantity } }
+    ... on OrderDenied { code message order { id } reasons { code limit observed headroom } }
+    ... on IdempotencyConflict { message existingId }
+  }
+}
+"""
+CANCEL = """
+mutation Cancel($id: ID!) {
+  cancelOrder(input: { orderId: $id }) {
+    __typename
+    ... on Refused { code message }
+    ... on OrderCancelled { order { id } }
+  }
+}
+"""
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """A door on a new ledger."""
+    async with running_door(tmp_path) as running:
+        yield running
+
+
+def an_order(**given: Any) -> dict[str, Any]:
+    """A market order that everything lets pass."""
+    return {
+        "clientOrderId": "o-1",
+        "symbol": "AAPL",
+        "side": "BUY",
+        "type": "MARKET",
+        "quantity": "1",
+    } | given
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "Bearer nonsense", f"Bearer qlt_{'A' * 43}", "Basic eDp5", ""]
+)
+async def test_nobody_gets_in_without_a_proof(door: Door, authorization: str | None) -> None:
+    """Every kind of missing or worthless proof is answered alike, introspection included."""
+    headers = {} if authorization is None else {"authorization": authorization}
+    async with door.client() as client:
+        response = await client.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    assert response.status_code == 401
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert "data" not in response.json()
+
+
+async def test_a_missing_right_is_told_and_audited(door: Door) -> None:
+    """A viewer may look and not trade; the attempt is in the audit trail, and nothing else was written."""
+    async with door.signed_in("vera", Role.VIEWER) as viewer:
+        answer = await viewer.answer(SUBMIT, input=an_order())
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    entry = await AuditEntry.filter(action="submitOrder").first()
+    assert entry is not None
+    assert (entry.actor, entry.outcome, entry.code) == ("vera", "REFUSED", "FORBIDDEN")
+    assert await Order.all().count() == 0
+
+
+MALFORMED = [
+    (b"null", 400),
+    (b"5", 400),
+    (b'"x"', 400),
+    (b"[]", 400),
+    (b"{", 400),
+    (b"", 400),
+    (b"\xff\xfe", 400),
+    (b'{"query": NaN}', 400),
+    (b'{"query": "{__typename}", "variables": {"x": Infinity}}', 400),
+    (b'{"query": "{__typename}", "variables": []}', 400),
+    (b"[" * 100_000, 400),
+    (b'{"query": "' + b"x" * 300_000 + b'"}', 413),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), MALFORMED, ids=[repr(body[:24]) for body, _ in MALFORMED])
+async def test_malformed_bodies_are_refused_politely(door: Door, body: bytes, status: int) -> None:
+    """Whatever bytes come, the answer is a coded refusal, never a 500."""
+    async with door.signed_in() as client:
+        response = await client.http.post(
+            "/graphql", content=body, headers={"content-type": "application/json"}
+        )
+    assert response.status_code == status
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] in {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
+
+
+async def test_only_json_is_taken(door: Door) -> None:
+    """A form of another page cannot give commands."""
+    async with door.signed_in() as client:
+        response = await client.http.post("/graphql", data={"query": "{ __typename }"})
+    assert response.status_code == 415
+
+
+OPERATIONS = [
+    ("{ health {", "GRAPHQL_PARSE_FAILED"),
+    ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
+    ("query A { __typename } query B { __typename }", "GRAPHQL_VALIDATION_FAILED"),
+    ("fragment f on Query { __typename }", "GRAPHQL_VALIDATION_FAILED"),
+    ("{ " + "a: __typename " * 2_000 + "}", "LIMIT_EXCEEDED"),
+    ("{ " + " ".join(f"a{n}: health {{ score }}" for n in range(100)) + " }", "LIMIT_EXCEEDED"),
+    ("{ orders(first: 0) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
+    ("{ orders(first: 101) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
+    ('{ orders(after: "nonsense") { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
+    ('{ orders(filter: { symbol: "" }) { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
+    ('{ order(id: "\\u0000") { id } }', "BAD_USER_INPUT"),
+    ("subscription { health { score } }", "BAD_USER_INPUT"),
+]
+
+
+@pytest.mark.parametrize(("query", "code"), OPERATIONS, ids=[query[:40] for query, _ in OPERATIONS])
+async def test_faulty_operations_carry_a_code(door: Door, query: str, code: str) -> None:
+    """Each step has its code, and the draft's media type says 400 where nothing was executed."""
+    async with door.signed_in() as client:
+        answer = await client.answer(query)
+        assert answer["errors"][0]["extensions"]["code"] == code
+        response = await client.http.post(
+            "/graphql", json={"query": query}, headers={"accept": "application/graphql-response+json"}
+        )
+        executed = "data" in response.json()
+        assert response.status_code == (200 if executed else 400)
+
+
+BAD_VALUES = [
+    ("quantity", 1, "decimal is a string"),
+    ("quantity", 1.5, "decimal is a string"),
+    ("quantity", "NaN", "decimal is a string"),
+    ("quantity", "Infinity", "decimal is a string"),
+    ("quantity", "1e3", "decimal is a string"),
+    ("quantity", "1" * 30, "decimal is a string"),
+    ("side", "HOLD", "side"),
+    ("symbol", None, "symbol"),
+    ("nonsense", "x", "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "words"), BAD_VALUES)
+async def test_bad_values_name_the_field_and_the_rule(door: Door, field: str, value: Any, words: str) -> None:
+    """A variable that breaks its type is refused before anything runs."""
+    async with door.signed_in() as client:
+        answer = await client.answer(SUBMIT, input=an_order(**{field: value}))
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert words in error["message"]
+    assert field in error["message"]
+
+
+REFUSED_ORDERS = [
+    ({"quantity": "0"}, "quantity"),
+    ({"quantity": "-1"}, "quantity"),
+    ({"quantity": "999999999999"}, "quantity"),
+    ({"symbol": "NOSUCH"}, "symbol"),
+    ({"symbol": "'; DROP TABLE trading_orders; --"}, "symbol"),
+    ({"symbol": "A\x00B"}, "symbol"),
+    ({"clientOrderId": ""}, "clientOrderId"),
+    ({"clientOrderId": "x" * 65}, "clientOrderId"),
+    ({"limitPrice": "5"}, "limitPrice"),
+    ({"type": "LIMIT"}, "limitPrice"),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"), REFUSED_ORDERS, ids=[str(given)[:40] for given, _ in REFUSED_ORDERS]
+)
+async def test_refused_orders_are_values_that_name_the_field(
+    door: Door, given: dict[str, str], field: str
+) -> None:
+    """A malformed order is denied in words, and leaves an audit entry and nothing else."""
+    async with door.signed_in() as client:
+        answer = await client.ask(SUBMIT, input=an_order(**given))
+    denied = answer["submitOrder"]
+    assert denied["__typename"] == "OrderDenied"
+    assert denied["code"] == "INVALID_INPUT"
+    assert field in denied["message"]
+    assert denied["order"] is None
+    assert await Order.all().count() == 0
+    assert await AuditEntry.filter(action="submitOrder", outcome="REFUSED").count() == 1
+
+
+async def test_the_same_client_id_is_one_order(door: Door) -> None:
+    """Same content answers the first outcome; other content is a typed conflict."""
+    async with door.signed_in() as client:
+        first = await client.ask(SUBMIT, input=an_order())
+        again = await client.ask(SUBMIT, input=an_order(quantity="1.0"))
+        other = await client.ask(SUBMIT, input=an_order(quantity="2"))
+    assert first["submitOrder"]["order"]["id"] == again["submitOrder"]["order"]["id"]
+    assert other["submitOrder"]["__typename"] == "IdempotencyConflict"
+    assert other["submitOrder"]["existingId"] == first["submitOrder"]["order"]["id"]
+    assert await Order.all().count() == 1
+
+
+async def test_a_foreign_id_is_answered_like_an_unknown_one(door: Door) -> None:
+    """Reading and cancelling: the same words for both, and the attempt is counted."""
+    async with door.signed_in("ann") as ann:
+        mine = (await ann.ask(SUBMIT, input=an_order()))["submitOrder"]["order"]["id"]
+    async with door.signed_in("bob") as bob:
+        for order_id in (mine, mine[:-4] + "0000"):
+            assert (await bob.ask("query Q($id: ID!) { order(id: $id) { id } }", id=order_id)) == {
+                "order": None
+            }
+        foreign = (await bob.ask(CANCEL, id=mine))["cancelOrder"]
+        unknown = (await bob.ask(CANCEL, id=mine[:-4] + "0000"))["cancelOrder"]
+    assert foreign == unknown
+    assert foreign["code"] == "NOT_FOUND"
+    assert door.engine.metrics.value("security_foreign_access_total", kind="order") == 2
+
+
+async def test_nobody_sees_what_is_somebody_else_s(door: Door) -> None:
+    """Orders, events, alerts, audit and portfolio of another user stay out of every list."""
+    async with door.signed_in("ann") as ann:
+        await ann.ask(SUBMIT, input=an_order())
+        await ann.ask(SUBMIT, input=an_order(clientOrderId="too-much", quantity="100000"))
+        me = (await ann.ask("{ me { id } }"))["me"]["id"]
+    lists = """{
+      orders { edges { node { id } } } executions { edges { node { id } } } riskViolations { edges { node { id } } }
+      positions { edges { node { id } } } alerts { edges { node { id } } } strategies { edges { node { id } } }
+      auditTrail { edges { node { actor } } } eventHistory { edges { node { userId type } } }
+    }"""
+    async with door.signed_in("bob") as bob:
+        seen = await bob.ask(lists)
+        asked = await bob.ask(
+            "query Q($id: ID!) { portfolio(userId: $id) { cash } riskLimits(userId: $id) { code } "
+            "orders(filter: { userId: $id }) { edges { node { id } } } "
+            "eventHistory(filter: { userId: $id }) { edges { node { id } } } }",
+            id=me,
+        )
+    for name in ("orders", "executions", "riskViolations", "positions", "alerts", "strategies", "auditTrail"):
+        assert seen[name]["edges"] == [], name
+    assert me not in {edge["node"]["userId"] for edge in seen["eventHistory"]["edges"]}
+    empty: dict[str, Any] = {"edges": []}
+    assert asked == {"portfolio": None, "riskLimits": [], "orders": empty, "eventHistory": empty}
+
+
+async def test_a_risk_officer_sees_everything(door: Door) -> None:
+    """The other side of the same rule."""
+    async with door.signed_in("ann") as ann:
+        order = (await ann.ask(SUBMIT, input=an_order()))["submitOrder"]["order"]["id"]
+        me = (await ann.ask("{ me { id } }"))["me"]["id"]
+    async with door.signed_in("rita", Role.RISK_OFFICER) as rita:
+        seen = await rita.ask(
+            "query Q($o: ID!, $u: ID!) { order(id: $o) { id } portfolio(userId: $u) { userId cash } "
+            'auditTrail(filter: { action: "submitOrder" }) { edges { node { actor } } } }',
+            o=order,
+            u=me,
+        )
+    assert seen["order"]["id"] == order
+    assert seen["portfolio"]["userId"] == me
+    assert seen["auditTrail"]["edges"] == [{"node": {"actor": "ann"}}]
+
+
+async def test_every_query_has_an_answer(door: Door) -> None:
+    """No root field of the contract answers with an error on a young ledger."""
+    async with door.signed_in("olga", Role.OPERATOR) as client:
+        answer = await client.ask(
+            """{
+              health { status score reasons version uptimeSeconds components { name status reason latencyMs since } }
+              metrics { at process figures { name value unit description } }
+              metricHistory(first: 5) { edges { node { at } } }
+              alerts(first: 5) { edges { cursor node { id } } pageInfo { hasNextPage } }
+              config { id key value type minimum maximum description version updatedAt updatedBy }
+              eventHistory(filter: { text: "aap" }) { edges { cursor node { id cursor payload } } }
+              event(id: "evt_none") { id }
+              eventBus { published handled failed retried dead waitingRetry depth { priority count } types { type count }
+                         handlers { name handled failed meanMs slowestMs } }
+              orders { edges { node { id } } } order(id: "ord_none") { id } positions { edges { node { id } } }
+              executions { edges { node { id } } } portfolio { cash equity positions { symbol } }
+              strategies { edges { node { id parameters } } }
+              strategyPerformance(strategyId: "str_none") { edges { node { marketDay } } }
+              riskViolations { edges { node { id } } } riskLimits { code subject limit used headroom unit }
+              auditTrail { edges { node { sequence digest detail } } } auditVerification { intact entries faultReason }
+              marketData { symbol last marketTime receivedAt } tradingState { state halts { id } }
+              me { id name role permissions expiresAt }
+            }"""
+        )
+    assert answer["portfolio"] == {"cash": "100000", "equity": "100000", "positions": []}
+    assert len(answer["config"]) == 9
+    assert answer["auditVerification"]["intact"] is True
+    assert answer["tradingState"] == {"state": "ACTIVE", "halts": []}
+    assert answer["me"]["name"] == "olga"
+    assert {use["code"] for use in answer["riskLimits"]} >= {
+        "CONCURRENT_ORDERS",
+        "FUNDS",
+        "PORTFOLIO_EXPOSURE",
+    }
+
+
+async def test_pages_go_on_without_gap_or_repeat(door: Door) -> None:
+    """Forwards and backwards, the pages of a list make up the list."""
+    async with door.signed_in() as client:
+        for number in range(7):
+            await client.ask(
+                SUBMIT, input=an_order(clientOrderId=f"o-{number}", type="LIMIT", limitPrice="1")
+            )
+        whole = (await client.ask("{ orders(first: 100) { edges { cursor node { id } } } }"))["orders"][
+            "edges"
+        ]
+        ids = [edge["node"]["id"] for edge in whole]
+        page = (
+            "query P($a: String) { orders(first: 3, after: $a) { edges { node { id } } "
+            "pageInfo { hasNextPage endCursor } } }"
+        )
+        found, after = [], None
+        while True:
+            part = (await client.ask(page, a=after))["orders"]
+            found += [edge["node"]["id"] for edge in part["edges"]]
+            if not part["pageInfo"]["hasNextPage"]:
+                break
+            after = part["pageInfo"]["endCursor"]
+        back = "query P($b: String) { orders(last: 3, before: $b) { edges { node { id } } } }"
+        before = (await client.ask(back, b=whole[4]["cursor"]))["orders"]["edges"]
+    assert len(ids) == 7
+    assert found == ids
+    assert [edge["node"]["id"] for edge in before] == ids[1:4]
+
+
+async def test_a_setting_is_changed_with_its_version(door: Door) -> None:
+    """A typed change is obeyed; a stale version and a value out of bounds are refused with their figures."""
+    change = """mutation C($value: String!, $version: Int) {
+      updateConfig(input: { key: "max_concurrent_orders", value: $value, expectedVersion: $version, reason: "test" }) {
+        __typename
+        ... on ConfigUpdated { entry { value version updatedBy } }
+        ... on Refused { code message field limit observed }
+      }
+    }"""
+    async with door.signed_in("rita", Role.RISK_OFFICER) as rita:
+        done = (await rita.ask(change, value="3", version=1))["updateConfig"]
+        stale = (await rita.ask(change, value="4", version=1))["updateConfig"]
+        wild = (await rita.ask(change, value="5000"))["updateConfig"]
+    assert done["entry"] == {"value": "3", "version": 2, "updatedBy": "rita"}
+    assert stale["code"] == "VERSION_CONFLICT"
+    assert (wild["code"], wild["field"], wild["limit"]) == ("INVALID_INPUT", "value", "1000")
+
+
+async def test_queries_go_by_get_and_mutations_do_not(door: Door) -> None:
+    """A link can read and never write."""
+    async with door.signed_in() as client:
+        read = await client.http.get("/graphql", params={"query": "{ tradingState { state } }"})
+        write = await client.http.get(
+            "/graphql",
+            params={
+                "query": 'mutation { closePosition(input: {symbol: "X", clientOrderId: "1"}) { __typename } }'
+            },
+        )
+        junk = await client.http.get("/graphql", params={"query": "{ __typename }", "variables": "{"})
+    assert read.json() == {"data": {"tradingState": {"state": "ACTIVE"}}}
+    assert write.status_code == 405
+    assert junk.status_code == 400
+
+
+async def test_a_defect_inside_is_masked(door: Door) -> None:
+    """The client gets a code and the request's id, never the inside."""
+
+    def broken() -> Any:
+        raise RuntimeError("the password is hunter2")
+
+    door.engine.health = broken  # type: ignore[method-assign]
+    async with door.signed_in() as client:
+        response = await client.http.post(
+            "/graphql", json={"query": "{ health { score } }"}, headers={"x-request-id": "req-42"}
+        )
+    assert "hunter2" not in response.text
+    [error] = response.json()["errors"]
+    assert error["extensions"] == {"code": "INTERNAL", "requestId": "req-42"}
+    assert door.engine.metrics.value("api_operation_errors_total", operation="health", code="INTERNAL") == 1
+
+
+async def test_a_sign_in_code_becomes_a_session_once(door: Door) -> None:
+    """The cookie is for this door only, scripts cannot read it, and signing out ends it."""
+    code = door.engine.tokens.new_sign_in_code("operator")
+    async with door.client() as browser:
+        signed_in = await browser.http.post("/session", json={"code": code})
+        assert signed_in.status_code == 200
+        assert signed_in.json()["user"] == "operator"
+        assert signed_in.json()["role"] == "OPERATOR"
+        cookie = signed_in.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert "path=/;" in cookie
+        assert (await browser.ask("{ me { name } }"))["me"]["name"] == "operator"
+        assert (await browser.http.get("/session")).json() == signed_in.json()
+        assert (await browser.http.delete("/session")).status_code == 204
+    async with door.client() as other:
+        used = await other.http.post("/session", json={"code": code})
+        nobody = await other.http.get("/session")
+        bad = await other.http.post("/session", json={"code": 5})
+    assert used.status_code == nobody.status_code == 401
+    assert used.json()["error"]["code"] == "UNAUTHENTICATED"
+    assert bad.status_code == 400
+
+
+async def test_a_session_that_was_ended_proves_nothing(door: Door) -> None:
+    """Also where the cookie was kept."""
+    code = door.engine.tokens.new_sign_in_code("operator")
+    async with door.client() as browser:
+        await browser.http.post("/session", json={"code": code})
+        kept = dict(browser.http.cookies)
+        await browser.http.delete("/session")
+    async with door.client() as thief:
+        response = await thief.http.post("/graphql", json={"query": "{ me { id } }"}, cookies=kept)
+    assert response.status_code == 401
+
+
+async def test_machines_are_told_how_the_process_is(door: Door) -> None:
+    """Alive and ready for anybody; figures for who may see everything."""
+    async with door.client() as nobody:
+        assert (await nobody.http.get("/healthz")).json() == {"status": "alive"}
+        assert (await nobody.http.get("/readyz")).json() == {"status": "ready"}
+        assert (await nobody.http.get("/metrics")).status_code == 401
+    async with door.signed_in("ann") as ann:
+        assert (await ann.http.get("/metrics")).status_code == 403
+        await ann.ask("{ health { score } }")
+    async with door.signed_in("rita", Role.RISK_OFFICER) as rita:
+        figures = (await rita.http.get("/metrics")).text
+    assert 'api_operation_seconds_count{operation="health",outcome="ok"} 1.0' in figures
+
+
+async def test_pages_are_safe_to_show(door: Door) -> None:
+    """The page is found from the root, may load nothing from elsewhere, and is kept by no cache."""
+    async with door.client() as browser:
+        first = await browser.http.get("/")
+        slash = await browser.http.get("/graphiql/")
+        page = await browser.http.get("/graphiql")
+        missing = await browser.http.get("/assets/no-such.js")
+    assert first.headers["location"] == slash.headers["location"] == "/graphiql"
+    assert page.status_code in (200, 503)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert missing.status_code == 404
+
+
+async def test_tokens_and_secrets_are_made_and_ended(door: Door) -> None:
+    """A token works until it is revoked; a stored secret is never answered."""
+    create = """mutation C { createApiToken(input: { clientId: "t1", user: "carl", role: TRADER, name: "bot" }) {
+      __typename ... on ApiTokenCreated { secret token { id name } } ... on Refused { code field message } } }"""
+    async with door.signed_in("olga", Role.OPERATOR) as olga:
+        made = (await olga.ask(create))["createApiToken"]
+        again = (await olga.ask(create))["createApiToken"]
+        async with door.client(made["secret"]) as carl:
+            assert (await carl.ask("{ me { name role } }"))["me"] == {"name": "carl", "role": "TRADER"}
+            stored = await carl.ask(
+                'mutation { storeBrokerCredential(input: { clientId: "c1", venue: "ACME", label: "main", '
+                'secret: "hunter2" }) { __typename ... on BrokerCredentialStored { credential { id venue } } } }'
+            )
+            revoke = "mutation R($id: ID!) { revokeApiToken(input: { id: $id }) { __typename } }"
+            await olga.ask(revoke, id=made["token"]["id"])
+            ended = await carl.http.post("/graphql", json={"query": "{ me { id } }"})
+    assert again["secret"] is None
+    assert again["token"] == made["token"]
+    assert stored["storeBrokerCredential"]["credential"]["venue"] == "ACME"
+    assert ended.status_code == 401
+    for entry in await AuditEntry.all():
+        assert "hunter2" not in str(entry.detail)
+        assert made["secret"] not in str(entry.detail)
