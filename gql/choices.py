@@ -5,7 +5,6 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 
-from engine.errors import RefusalCode
 from engine.monitoring.health import ComponentStatus, HealthStatus
 from engine.security.permissions import Permission
 from engine.trading.halts import TradingStatus
@@ -21,11 +20,11 @@ from models.user import Role, TokenKind
 E = TypeVar("E", bound=type[StrEnum])
 
 
-def described(members: E, description: str, values: dict[str, str]) -> E:
+def described(members: E, description: str, values: dict[str, str], name: str | None = None) -> E:
     """Give an enum its place in the schema. Raises when a value has no words, or words have no value."""
     if {member.name for member in members} != set(values):
         raise TypeError(f"{members.__name__} and its descriptions differ: {sorted(values)}")
-    strawberry.enum(members, description=description)
+    strawberry.enum(members, name=name, description=description)
     definition = cast(Any, members).__strawberry_definition__
     for value in definition.values:
         value.description = values[value.name]
@@ -255,9 +254,33 @@ described(
         "DISABLED": "Off by choice.",
     },
 )
+
+
+class DenialCode(StrEnum):
+    """Everything that can stand in the way of a command: the engine's refusals, and the checks of an order."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    ILLEGAL_STATE = "ILLEGAL_STATE"
+    TRADING_HALTED = "TRADING_HALTED"
+    RISK_LIMIT = "RISK_LIMIT"
+    OVERLOADED = "OVERLOADED"
+    PRICE = "PRICE"
+    NO_PRICE = "NO_PRICE"
+    STALE_PRICE = "STALE_PRICE"
+    SHORT_SELLING = "SHORT_SELLING"
+    FUNDS = "FUNDS"
+    CONCURRENT_ORDERS = "CONCURRENT_ORDERS"
+    POSITION_SIZE = "POSITION_SIZE"
+    PORTFOLIO_EXPOSURE = "PORTFOLIO_EXPOSURE"
+    SECTOR_EXPOSURE = "SECTOR_EXPOSURE"
+
+
 described(
-    RefusalCode,
-    "Why a command was refused; scripts may branch on it.",
+    DenialCode,
+    "Why a command was refused, or the check that an order fails; scripts may branch on it.",
     {
         "INVALID_INPUT": "A field breaks a rule: `field` names it.",
         "NOT_FOUND": "There is no such thing, or it is not yours.",
@@ -267,7 +290,17 @@ described(
         "TRADING_HALTED": "A stop of trading is in force.",
         "RISK_LIMIT": "A risk limit would be broken.",
         "OVERLOADED": "Too much waits; nothing was written, try again.",
+        "PRICE": "There is a current price.",
+        "NO_PRICE": "The symbol has no price yet.",
+        "STALE_PRICE": "The last price is too old to trade on.",
+        "SHORT_SELLING": "More would be sold than is free to sell.",
+        "FUNDS": "The cash does not cover the order.",
+        "CONCURRENT_ORDERS": "Too many orders would work at a time.",
+        "POSITION_SIZE": "The position in the symbol would be too large.",
+        "PORTFOLIO_EXPOSURE": "The sum of all positions would be too large.",
+        "SECTOR_EXPOSURE": "The positions in the sector would be too large.",
     },
+    name="RefusalCode",
 )
 
 __all__ = [
@@ -277,6 +310,7 @@ __all__ = [
     "AuditOutcome",
     "ComponentStatus",
     "ConfigType",
+    "DenialCode",
     "EventStatus",
     "EventType",
     "HaltScope",
@@ -287,7 +321,6 @@ __all__ = [
     "OrderType",
     "Permission",
     "Priority",
-    "RefusalCode",
     "Role",
     "StrategyStatus",
     "TimeInForce",

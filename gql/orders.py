@@ -8,12 +8,12 @@ from typing import Annotated
 
 import strawberry
 
-from engine.errors import Refusal
+from engine.errors import Reason, Refusal
 from engine.trading import orders as commands
 from engine.trading.order_input import SubmitOrder
 from engine.trading.risk import Finding
 from gql.changes import follow
-from gql.choices import OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
+from gql.choices import DenialCode, OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
 from gql.connections import After, Before, Connection, First, Last, connection, requested
 from gql.context import Info
 from gql.fields import mutation, query, subscription
@@ -85,7 +85,7 @@ class Order:
             strategy_id=strawberry.ID(row.strategy_id) if row.strategy_id else None,
             venue_order_id=row.venue_order_id,
             reason=row.reason,
-            denial_reasons=[RiskReason(**reason) for reason in row.denial or ()],
+            denial_reasons=[RiskReason.of(Reason(**reason)) for reason in row.denial or ()],
             created_at=row.created_at,
             updated_at=row.updated_at,
             submitted_at=row.submitted_at,
@@ -169,12 +169,13 @@ class ClosePositionInput:
 
 @strawberry.type(description="The order was admitted, or had been for a repeated client id.")
 class OrderAccepted:
-    order: Order = strawberry.field(description="The order as it stood then.")
+    # Nullable like that of OrderDenied: else GraphQL would not let one operation ask for both.
+    order: Order | None = strawberry.field(description="The order as it stood then; never null.")
 
 
 @strawberry.type(description="The order was not admitted: malformed, against a limit, or trading is stopped.")
 class OrderDenied:
-    code: str = strawberry.field(description="The first thing in the way: a check, or the code of a refusal.")
+    code: DenialCode = strawberry.field(description="The first thing in the way.")
     message: str = strawberry.field(description="Everything in the way, in words.")
     order: Order | None = strawberry.field(
         description="The order kept as evidence; null for malformed input."
@@ -207,7 +208,7 @@ class OrderCheck(RiskReason):
     def of_finding(cls, finding: Finding) -> "OrderCheck":
         reason = finding.to_reason()
         return cls(
-            code=reason.code,
+            code=DenialCode(reason.code),
             message=reason.message,
             limit=reason.limit,
             observed=reason.observed,
@@ -219,7 +220,9 @@ class OrderCheck(RiskReason):
 @strawberry.type(description="What would become of an order at this moment; nothing was written.")
 class OrderPreview:
     allowed: bool = strawberry.field(description="Whether it would be admitted.")
-    code: str | None = strawberry.field(description="The first thing in the way; null when nothing is.")
+    code: DenialCode | None = strawberry.field(
+        description="The first thing in the way; null when nothing is."
+    )
     message: str = strawberry.field(description="The outcome in words.")
     reference_price: Decimal | None = strawberry.field(description="The price the checks go by.")
     notional: Decimal | None = strawberry.field(description="Quantity times that price.")
@@ -234,7 +237,7 @@ def submitted(result: commands.SubmitResult) -> OrderAccepted | OrderDenied | Id
     if isinstance(result, commands.IdempotencyConflict):
         return IdempotencyConflict.of(result.message, result.order_id)
     return OrderDenied(
-        code=result.code,
+        code=DenialCode(result.code),
         message=result.message,
         order=None if result.order is None else Order.of(result.order),
         reasons=[RiskReason.of(reason) for reason in result.reasons],
@@ -286,7 +289,7 @@ class OrderMutations:
         preview = await info.context.engine.orders.preview(info.context.actor, input.command())
         return OrderPreview(
             allowed=preview.allowed,
-            code=preview.code,
+            code=None if preview.code is None else DenialCode(preview.code),
             message=preview.message,
             reference_price=preview.reference_price,
             notional=preview.notional,

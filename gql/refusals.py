@@ -2,13 +2,13 @@
 
 import strawberry
 
-from engine.errors import Reason, Refusal
-from gql.choices import RefusalCode
+from engine.errors import Reason, Refusal, RefusalCode
+from gql.choices import DenialCode
 
 
 @strawberry.type(description="A command was refused; nothing of it was written but the audit entry.")
 class Refused:
-    code: RefusalCode = strawberry.field(description="Why, for programs.")
+    code: DenialCode = strawberry.field(description="Why, for programs.")
     message: str = strawberry.field(description="Why, for people; names the field and the rule.")
     field: str | None = strawberry.field(description="The input field that breaks a rule.")
     limit: str | None = strawberry.field(description="What the rule allows.")
@@ -18,7 +18,7 @@ class Refused:
     @classmethod
     def of(cls, refusal: Refusal) -> "Refused":
         return cls(
-            code=refusal.code,
+            code=DenialCode(refusal.code),
             message=refusal.message,
             field=refusal.field,
             limit=refusal.limit,
@@ -29,7 +29,7 @@ class Refused:
 
 @strawberry.type(description="A client id was used before, for something else; nothing was written.")
 class IdempotencyConflict:
-    code: RefusalCode = strawberry.field(description="Always IDEMPOTENCY_CONFLICT.")
+    code: DenialCode = strawberry.field(description="Always IDEMPOTENCY_CONFLICT.")
     message: str = strawberry.field(description="What was said before under this id.")
     existing_id: strawberry.ID | None = strawberry.field(
         description="What the id stands for, where it can be told."
@@ -38,7 +38,7 @@ class IdempotencyConflict:
     @classmethod
     def of(cls, message: str, existing_id: str | None = None) -> "IdempotencyConflict":
         found = None if existing_id is None else strawberry.ID(existing_id)
-        return cls(code=RefusalCode.IDEMPOTENCY_CONFLICT, message=message, existing_id=found)
+        return cls(code=DenialCode.IDEMPOTENCY_CONFLICT, message=message, existing_id=found)
 
 
 def refused(refusal: Refusal) -> Refused | IdempotencyConflict:
@@ -52,10 +52,7 @@ def refused(refusal: Refusal) -> Refused | IdempotencyConflict:
     description="One rule that stands in the way of an order, or was looked at, with its figures."
 )
 class RiskReason:
-    code: str = strawberry.field(
-        description="The check: CONCURRENT_ORDERS, FUNDS, POSITION_SIZE, PORTFOLIO_EXPOSURE, SECTOR_EXPOSURE, "
-        "SHORT_SELLING, NO_PRICE, STALE_PRICE, TRADING_HALTED, or the code of a malformed input."
-    )
+    code: DenialCode = strawberry.field(description="The check, or what is wrong with the input.")
     message: str = strawberry.field(description="The finding in words.")
     limit: str | None = strawberry.field(description="What the check allows.")
     observed: str | None = strawberry.field(description="What it would be with the order.")
@@ -64,7 +61,7 @@ class RiskReason:
     @classmethod
     def of(cls, reason: Reason) -> "RiskReason":
         return cls(
-            code=reason.code,
+            code=DenialCode(reason.code),
             message=reason.message,
             limit=reason.limit,
             observed=reason.observed,

@@ -264,7 +264,10 @@ async def happened(
 
 async def journal_positions() -> list[int]:
     """The positions of all events that can be seen now, in order."""
-    return [int(found) for found in await TradingEvent.all().order_by("position").values_list("position", flat=True)]
+    return [
+        int(found)
+        for found in await TradingEvent.all().order_by("position").values_list("position", flat=True)
+    ]
 
 
 def is_whole_prefix(positions: list[int]) -> bool:

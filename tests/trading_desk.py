@@ -6,8 +6,8 @@ It is wired as the runtime wires it; what a test wants to break (a venue, a kill
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import Any
 
 from engine.actor import Actor
 from engine.clock import Clock
-from engine.errors import Refusal, VenueError
+from engine.errors import LedgerBusy, Refusal, VenueError
 from engine.events.bus import Bus
 from engine.events.handler import HandlerTable, RetryPolicy
 from engine.ledger import journal
 from engine.ledger.configuration import Configuration
 from engine.ledger.ledger import Ledger
+from engine.ledger.sqlite import BUSY_STEP_S, BUSY_WAIT_S
 from engine.ledger.tail import JournalTail
+from engine.ledger.unit import Unit
 from engine.market.bars import Bar, MarketStep
 from engine.market.instruments import Instrument, InstrumentTable
 from engine.market.quotes import Quote, QuoteBook
@@ -107,12 +109,14 @@ class SpyVenue:
     """Fulfils `Venue` by hand: takes down what it is sent; a test says what it reports and how it fails."""
 
     sent: list[VenueOrder] = field(default_factory=list)
+    restored: list[VenueOrder] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
     fault: str | None = None  # every send fails so
     accepts: bool = True  # reports Accepted for each order sent
     cancels_at_once: bool = True  # reports Cancelled for each cancel asked
     known: dict[str, VenueOrderState] = field(default_factory=dict)  # what it remembers from before a crash
     asked: list[str] = field(default_factory=list)
+    was_asked_to_cancel: asyncio.Event = field(default_factory=asyncio.Event)
     report: Report = field(default=lambda report: None)
     status: VenueStatus = field(default=VenueStatus(VenueState.CONNECTED, "made by hand", START))
     instruments: InstrumentTable = field(default_factory=InstrumentTable)
@@ -132,7 +136,8 @@ class SpyVenue:
 
     def cancel(self, order_id: str) -> bool:
         self.cancels.append(order_id)
-        works = any(order.order_id == order_id for order in self.sent)
+        self.was_asked_to_cancel.set()
+        works = any(order.order_id == order_id for order in (*self.sent, *self.restored))
         if works and self.cancels_at_once:
             self.report(Cancelled(order_id, "cancelled on request"))
         return works
@@ -145,8 +150,8 @@ class SpyVenue:
         """Trade nothing by itself."""
 
     def restore(self, orders: Iterable[VenueOrder], positions: object) -> None:
-        """Keep what worked before a restart as if it had been sent."""
-        self.sent.extend(orders)
+        """Work on at what worked before a restart."""
+        self.restored.extend(orders)
 
     def fill(self, order: Order, quantity: str, price: str = "100", *, id: str = "") -> Filled:
         """Report a fill of an order and answer it."""
@@ -214,6 +219,7 @@ class TradingDesk:
         self, prices: str, symbol: str = "IBM", volume: str = "1000000", *, closes_day: bool = False
     ) -> None:
         """Deliver one bar (open, high, low, close) of the next day and let everything that follows happen."""
+        await self.settle()
         self.day += 1
         opening, high, low, close = (Decimal(price) for price in prices.split())
         time = START + self.day * DAY
@@ -336,10 +342,9 @@ def build_desk(
     """Wire a desk; nothing runs yet."""
     ledger = Ledger(url=url, data_dir=data_dir, currency="USD", durability="OFF", clock=clock)
     config, quotes, halts = Configuration(), QuoteBook(clock), Halts()
-    rules = HouseRules(short_selling, lambda quantity: commission_total(quantity, TERMS))
-    orders = Orders(ledger, config, quotes, halts, rules)
+    orders = build_orders(ledger, quotes, config, halts, short_selling=short_selling)
     venue = venue if venue is not None else paper_venue(clock)
-    orders.instruments = venue.instruments = INSTRUMENTS
+    venue.instruments = INSTRUMENTS
     switch = kill_switch(ledger, halts, orders, config, clock)
     told = VenueTold(switch.venue_failed, switch.venue_answered, lambda order: None)
     doing = execution(ledger, venue, halts, clock, told)
@@ -356,6 +361,21 @@ def build_desk(
     tail = JournalTail(ticking=False)
     bus = Bus(ledger, clock, AT_ONCE)
     return TradingDesk(clock, ledger, config, quotes, halts, orders, switch, doing, bus, tail, venue, table)
+
+
+def build_orders(
+    ledger: Ledger,
+    quotes: QuoteBook,
+    config: Configuration | None = None,
+    halts: Halts | None = None,
+    *,
+    short_selling: bool = False,
+) -> Orders:
+    """Answer the order commands of one door, which needs nothing else of a desk."""
+    rules = HouseRules(short_selling, lambda quantity: commission_total(quantity, TERMS))
+    orders = Orders(ledger, config or Configuration(), quotes, halts or Halts(), rules)
+    orders.instruments = INSTRUMENTS
+    return orders
 
 
 def paper_venue(clock: Clock) -> PaperVenue:
@@ -399,3 +419,26 @@ async def close_desk(desk: TradingDesk) -> None:
     await desk.execution.close()
     await desk.tail.close()
     await desk.ledger.close()
+
+
+@contextmanager
+def held_ledger(data_dir: Path) -> Iterator[None]:
+    """Hold the SQLite ledger as another program would that writes for long: no unit can begin meanwhile."""
+    with closing(sqlite3.connect(data_dir / "ledger.sqlite3", isolation_level=None)) as foreign:
+        foreign.execute("BEGIN IMMEDIATE")
+        yield
+        foreign.execute("ROLLBACK")
+
+
+async def busy_for_long(desk: TradingDesk) -> None:
+    """Let the writer give up waiting for the ledger a few times: by its clock it waited too long each time."""
+
+    async def nothing(unit: Unit) -> None:
+        """Want the ledger like everybody else."""
+
+    for _ in range(3):
+        refused = asyncio.create_task(desk.ledger.write(nothing))
+        while not refused.done():
+            desk.clock.advance(BUSY_WAIT_S)
+            await asyncio.wait({refused}, timeout=BUSY_STEP_S)
+        assert isinstance(refused.exception(), LedgerBusy)

@@ -1,8 +1,10 @@
 """Running the door under uvicorn: one process, one socket, a few lines that say what is going on."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -17,10 +19,20 @@ from engine.settings import Settings
 
 GRACE_S = 5  # for open requests and sockets at the end; clients resume by cursor
 LARGEST_FRAME = 64 * 1024
+BACKLOG = 2048  # connections not accepted yet: a thousand clients may reconnect at once
 APPLICATION = "gql.app:create_app"  # by name: the door stands above the engine
 
 Say = Callable[[str], None]
 log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Ends on a signal without raising it once more, as uvicorn does: that would cut short the engine's closing."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ask for the end; a second Ctrl-C does not wait for open connections."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def run_server(settings: Settings, say: Say) -> None:
@@ -36,14 +48,22 @@ def run_server(settings: Settings, say: Say) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything starts.
+
+    The protocol is named because asyncio switches off Nagle's algorithm only where it is: without, every second
+    answer waits 40 ms for the client's acknowledgement.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
-        raise SettingsError(
-            f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port"
-        ) from None
+        listener.close()
+        words = f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port"
+        raise SettingsError(words) from None
+    return listener
 
 
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
@@ -60,16 +80,26 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         note_address(settings.data_dir, url)
         _tell(settings, app.state.engine, url, say)
         try:
+            _leave_ending_to_uvicorn()
             await server.serve(sockets=[listener])
         finally:
             forget_address(settings.data_dir)
+
+
+def _leave_ending_to_uvicorn() -> None:
+    """Have Ctrl-C and SIGTERM do nothing outside of uvicorn, which ends the serving on them.
+
+    It raises a captured signal once more when it has ended; by default that would cut the engine's own end short.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
 
 
 def _tell(settings: Settings, engine: Any, url: str, say: Say) -> None:

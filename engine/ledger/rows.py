@@ -102,10 +102,20 @@ def condition_values(
     return tuple(shape), values
 
 
+def _cannot_exist(model: type[Model], name: str, wanted: Any) -> bool:
+    """Tell whether no row can meet a condition: a text of a client's that no column of ours holds."""
+    if not isinstance(wanted, str) or "__" in name:
+        return False
+    longest = getattr(model._meta.fields_map[name], "max_length", None)
+    return "\x00" in wanted or (longest is not None and len(wanted) > longest)
+
+
 async def select(
     connection: Connection, model: type[M], where: dict[str, Any], order_by: str, limit: int, lock: str
 ) -> list[M]:
     """Answer the rows that meet the conditions."""
+    if any(_cannot_exist(model, name, wanted) for name, wanted in where.items()):
+        return []
     shape, values = condition_values(model, where)
     sql = select_sql(model, shape, order_by, lock, connection.dialect)
     rows = await connection.fetch(sql, [*values, limit])

@@ -10,7 +10,7 @@ from tortoise.models import Model
 from engine.actor import Actor
 from engine.ids import new_id
 from engine.ledger import rows
-from engine.ledger.audit import GENESIS, digest_of
+from engine.ledger.audit import GENESIS, digest_of, kept_detail
 from engine.ledger.event import Event
 from engine.ledger.kinds import EVENT_KINDS, HandledTypes
 from models.audit import AuditEntry, AuditOutcome
@@ -148,7 +148,7 @@ class Unit:
                 outcome=outcome,
                 code=code,
                 request_id=actor.request_id,
-                detail=dict(detail),
+                detail=kept_detail(detail),
                 previous_digest="",
                 digest="",
             )

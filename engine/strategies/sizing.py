@@ -22,9 +22,11 @@ def quantity_to_buy(
 def quantity_to_sell(
     wanted: Decimal | None, exposure: UserExposure, symbol: str, lot_size: Decimal
 ) -> Decimal:
-    """Answer what may be sold of a symbol: all that is held and that no working order sells, or less if less is
-    wanted. A signal never sells short, whatever the settings allow to orders."""
-    free = exposure.held.get(symbol, ZERO) - exposure.selling.get(symbol, ZERO)
+    """Answer what may be sold of a symbol: all that is held and that no working order sells, or less if wanted.
+
+    A signal never sells short, whatever the settings allow to orders.
+    """
+    free = exposure.free(symbol)
     return whole_lots(free if wanted is None else min(wanted, free), lot_size)
 
 

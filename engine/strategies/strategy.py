@@ -2,6 +2,10 @@
 
 A strategy decides and does nothing else: no I/O, no clock, no orders of its own. The same bars give the
 same intents.
+
+Strategies run on the event loop, between the feed and everybody else: while one thinks, no order, stop or subscriber
+is served. A bar may take a few milliseconds; more than a tenth of a second is warned of in the log. One that raises
+is FAILED with its error and sees no more bars until somebody resumes it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -63,12 +63,13 @@ class Execution:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Connect the venue and begin to record. Raises VenueError when it cannot be reached."""
+        """Connect the venue, begin to record, and compare notes. Raises VenueError when it cannot be reached."""
         await self._venue.connect(self._reports.put_nowait)
         self._tasks = [
             asyncio.create_task(self._record_reports(), name="venue-reports"),
             asyncio.create_task(self._expire_orders(), name="order-timeouts"),
         ]
+        await self._ask_for_orders()
 
     async def idle(self) -> None:
         """Wait until every report so far is recorded. For tests and orderly ends."""
@@ -99,7 +100,7 @@ class Execution:
             await unit.share_fence()
             if order.status is not OrderStatus.CREATED:
                 return order, True
-            if reason := await self._kept_back(unit, order):
+            if reason := self._kept_back(order) or await _stopped(unit, order):
                 await end_order(unit, order, taken_back(order, unit.now), reason, event)
                 return None
             await mark_submitted(unit, order, event)
@@ -108,13 +109,15 @@ class Execution:
         prepared = await self._ledger.write(prepare)
         if prepared is None:
             return
-        order, perhaps_sent = prepared
+        await self._send(*prepared)
+
+    async def _send(self, order: Order, perhaps_sent: bool) -> None:
         if perhaps_sent and (known := await self._venue.find(order.id)) is not None:
             self._take_over(known)
             return
         # The last look: from here to the send nothing is awaited, so no stop can slip between.
-        if halt := self._halts.blocks(order):
-            await self._end(order.id, None, f"trading is stopped: {halt.reason}")
+        if reason := self._kept_back(order):
+            await self._end(order.id, None, reason)
             return
         try:
             self._venue.submit(_to_venue(order))
@@ -147,16 +150,27 @@ class Execution:
         """Ask for the orders to be taken back whose time is up; looked at every second."""
         await self._ledger.write(_request_expiries)
 
-    async def _kept_back(self, unit: Unit, order: Order) -> str | None:
-        """Answer why an order that was never sent must not be sent any more, or nothing."""
+    async def _ask_for_orders(self) -> None:
+        """Take over what became of working orders while nobody listened; what was perhaps sent is asked for."""
+        for order in await Order.filter(status__in=["SUBMITTED", "PARTIALLY_FILLED"]).order_by("id"):
+            try:
+                if order.venue_order_id is None:
+                    await self._send(order, perhaps_sent=True)
+                elif known := await self._venue.find(order.id):
+                    self._take_over(known)
+                else:
+                    log.error("the venue does not know an order that it had accepted", order_id=order.id)
+            except VenueError as error:
+                self._told.failed(str(error))
+                log.error("the venue could not be asked for an order", order_id=order.id, error=str(error))
+
+    def _kept_back(self, order: Order) -> str | None:
+        """Answer why an order must not be sent any more, or nothing. Waits for nothing."""
         if order.cancel_requested_at is not None:
             return order.reason or "cancelled"
-        if order.expires_at is not None and order.expires_at <= unit.now:
+        if order.expires_at is not None and order.expires_at <= self._clock.now():
             return "the order timed out before it could be sent"
-        if order.origin in PASSES_STOPS:
-            return None
-        covered = (order.user_id, order.symbol, order.strategy_id)
-        halt = self._halts.blocking(*covered) or await stop_on_record(unit, *covered)
+        halt = self._halts.blocks(order)
         return f"trading is stopped: {halt.reason}" if halt else None
 
     def _take_over(self, known: VenueOrderState) -> None:
@@ -192,8 +206,12 @@ class Execution:
             except (LedgerError, Refused) as error:
                 log.warning("a venue's report waits for the ledger", error=str(error))
                 return False
-            except Exception:
-                log.exception("a venue's report could not be recorded", report=type(report).__name__)
+            except Exception as error:
+                said = {"report": type(report).__name__, "error": f"{type(error).__name__}: {error}"}
+                if last_try:
+                    log.exception("a venue's report could not be recorded and is left out", **said)
+                else:
+                    log.warning("a venue's report could not be recorded; trying again", **said)
                 return last_try
         if isinstance(report, Rejected):
             self._told.failed(report.reason)
@@ -210,6 +228,14 @@ class Execution:
                 await self.expire_orders()
             except Exception as error:
                 log.warning("order time-outs could not be looked at; trying again", error=str(error))
+
+
+async def _stopped(unit: Unit, order: Order) -> str | None:
+    """Answer the stop in the ledger that an order must not pass, which this process may not have heard of yet."""
+    if order.origin in PASSES_STOPS:
+        return None
+    halt = await stop_on_record(unit, order.user_id, order.symbol, order.strategy_id)
+    return f"trading is stopped: {halt.reason}" if halt else None
 
 
 async def _record(unit: Unit, report: VenueReport) -> Order | None:

@@ -187,9 +187,14 @@ class KillSwitch:
         self._failures_in_row = 0
 
     async def close(self) -> None:
-        """Let stops that are under way finish."""
-        if self._background:
-            await asyncio.wait(self._background, timeout=CANCEL_WAIT_S)
+        """Let stops that are under way finish; one that could not be recorded ends with this process."""
+        if not self._background:
+            return
+        _, unfinished = await asyncio.wait(self._background, timeout=CANCEL_WAIT_S)
+        for task in unfinished:
+            log.critical("a stop was not carried out to its end; press it again after the start")
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _record(self, actor: Actor, request: StopRequest, latch: ActiveHalt) -> _Recorded | Refusal:
         async def work(unit: Unit, outcome: CommandOutcome) -> _Recorded:
@@ -300,9 +305,10 @@ def _check_request(request: StopRequest) -> None:
 
 
 async def _check_target(unit: Unit, request: StopRequest, instruments: InstrumentTable) -> None:
-    if request.scope is HaltScope.USER and await unit.get(User, id=request.target) is None:
+    entity_id = (request.target or "")[:40]  # the width of ids; what is longer is none
+    if request.scope is HaltScope.USER and await unit.get(User, id=entity_id) is None:
         raise not_found("user")
-    if request.scope is HaltScope.STRATEGY and await unit.get(StrategyDeployment, id=request.target) is None:
+    if request.scope is HaltScope.STRATEGY and await unit.get(StrategyDeployment, id=entity_id) is None:
         raise not_found("strategy")
     if request.scope is HaltScope.SYMBOL and request.target not in instruments:
         raise not_found("symbol")  # a typing error must not look like a stop

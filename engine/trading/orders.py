@@ -11,7 +11,7 @@ from engine.events.publish import order_event, risk_event
 from engine.ids import new_id
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
-from engine.ledger.idempotency import fingerprint
+from engine.ledger.idempotency import checked_client_id, fingerprint
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable
@@ -125,7 +125,7 @@ class Orders:
             user_id = _owner(actor)
             checked_order(request, self.instruments)
             strategy_id = request.strategy_id
-            if strategy_id and not await StrategyDeployment.exists(id=strategy_id, user_id=user_id):
+            if strategy_id and not await StrategyDeployment.exists(id=strategy_id[:40], user_id=user_id):
                 raise not_found("strategy")
         except Refused as refused:
             refusal = refused.refusal
@@ -154,6 +154,7 @@ class Orders:
 
         async def work(unit: Unit, outcome: CommandOutcome) -> SubmitResult:
             user_id = _owner(actor)
+            checked_client_id(client_order_id, "clientOrderId")
             await unit.lock_user(user_id)
             earlier = await unit.get(Order, user_id=user_id, client_order_id=client_order_id)
             quantity = earlier.quantity if earlier else await self._closable(unit, user_id, symbol)
@@ -208,7 +209,7 @@ class Orders:
         if earlier is not None:
             return _repeated(earlier, fingerprint(content), outcome)
         strategy_id = request.strategy_id
-        if strategy_id and await unit.get(StrategyDeployment, id=strategy_id, user_id=user_id) is None:
+        if strategy_id and await unit.get(StrategyDeployment, id=strategy_id[:40], user_id=user_id) is None:
             raise not_found("strategy")
         fence = await unit.share_fence()
         covered = (user_id, request.symbol, request.strategy_id)

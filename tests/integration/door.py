@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -28,6 +29,38 @@ PATIENCE_S = 20.0  # for what a healthy engine does at once; a bound, not a meas
 
 Json = dict[str, Any]
 
+SUBMIT = """
+mutation Submit($input: SubmitOrderInput!) {
+  submitOrder(input: $input) {
+    __typename
+    ... on OrderAccepted { order { id status clientOrderId quantity } }
+    ... on OrderDenied { code message order { id } reasons { code limit observed headroom } }
+    ... on IdempotencyConflict { message existingId }
+  }
+}
+"""
+EVENTS = """
+subscription Events($filter: EventFilter, $after: String) {
+  events(filter: $filter, after: $after) {
+    __typename
+    ... on EventDelivery { cursor event { id cursor type userId symbol entityId } }
+    ... on RefreshRequired { reason cursor }
+    ... on Lagged { resumeAfter missed }
+  }
+}
+"""
+
+
+def an_order(**given: Any) -> dict[str, Any]:
+    """A market order that everything lets pass."""
+    return {
+        "clientOrderId": "o-1",
+        "symbol": "AAPL",
+        "side": "BUY",
+        "type": "MARKET",
+        "quantity": "1",
+    } | given
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -43,10 +76,10 @@ class Door:
 
     async def token(self, user: str, role: Role = Role.TRADER) -> str:
         """Answer a token of a user, who is made if new."""
-        command = CreateToken(f"test:{user}:{role}", user, role, "test")
+        command = CreateToken(f"test:{uuid4().hex}", user, role, "test")
         created = await self.engine.tokens.create(SYSTEM, command)
         assert not isinstance(created, Refusal), created
-        assert created.secret is not None, "ask once for each user"
+        assert created.secret is not None
         return created.secret
 
     @asynccontextmanager
@@ -139,25 +172,27 @@ class Socket:
 
 def settings_for(folder: Path, **given: Any) -> Settings:
     """Answer settings of an engine that lives in a folder and replays the shipped prices quickly."""
-    return Settings(**{"data_dir": folder, "demo": False, "speed": 20.0} | given)
+    chosen: dict[str, Any] = {"data_dir": folder, "demo": False, "speed": 20.0} | given
+    return Settings(**chosen)
 
 
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:
     """Serve an application on a free port with its lifespan; answer its address."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, lifespan="on", ws="websockets-sansio", log_config=None)
+    config = uvicorn.Config(app, port=port, lifespan="off", ws="websockets-sansio", log_config=None)
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not server.started:
-                assert not serving.done(), "the server did not start"
-                await asyncio.sleep(0.01)
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
+    async with app.router.lifespan_context(app):  # here, so that what keeps it from starting is seen
+        serving = asyncio.create_task(server.serve())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not server.started:
+                    assert not serving.done(), "the server did not start"
+                    await asyncio.sleep(0.01)
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.should_exit = True
+            await serving
 
 
 @asynccontextmanager

@@ -9,20 +9,10 @@ import pytest
 from models.audit import AuditEntry
 from models.order import Order
 from models.user import Role
-from tests.integration.door import Door, running_door
+from tests.integration.door import SUBMIT, Door, an_order, running_door
 
 pytestmark = pytest.mark.anyio
 
-SUBMIT = """
-mutation Submit($input: SubmitOrderInput!) {
-  submitOrder(input: $input) {
-    __typename
-    ... on OrderAccepted { order { id status clientOrderId quantity } }
-    ... on OrderDenied { code message order { id } reasons { code limit observed headroom } }
-    ... on IdempotencyConflict { message existingId }
-  }
-}
-"""
 CANCEL = """
 mutation Cancel($id: ID!) {
   cancelOrder(input: { orderId: $id }) {
@@ -41,31 +31,6 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         yield running
 
 
-def an_order(**given: Any) -> dict[str, Any]:
-    """A market order that everything lets pass."""
-    return {
-        "clientOrderId": "o-1",
-        "symbol": "AAPL",
-        "side": "BUY",
-        "type": "MARKET",
-        "quantity": "1",
-    } | given
-
-
-@pytest.mark.parametrize(
-    "authorization", [None, "Bearer nonsense", f"Bearer qlt_{'A' * 43}", "Basic eDp5", ""]
-)
-async def test_nobody_gets_in_without_a_proof(door: Door, authorization: str | None) -> None:
-    """Every kind of missing or worthless proof is answered alike, introspection included."""
-    headers = {} if authorization is None else {"authorization": authorization}
-    async with door.client() as client:
-        response = await client.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
-    assert response.status_code == 401
-    [error] = response.json()["errors"]
-    assert error["extensions"]["code"] == "UNAUTHENTICATED"
-    assert "data" not in response.json()
-
-
 async def test_a_missing_right_is_told_and_audited(door: Door) -> None:
     """A viewer may look and not trade; the attempt is in the audit trail, and nothing else was written."""
     async with door.signed_in("vera", Role.VIEWER) as viewer:
@@ -78,126 +43,6 @@ async def test_a_missing_right_is_told_and_audited(door: Door) -> None:
     assert await Order.all().count() == 0
 
 
-MALFORMED = [
-    (b"null", 400),
-    (b"5", 400),
-    (b'"x"', 400),
-    (b"[]", 400),
-    (b"{", 400),
-    (b"", 400),
-    (b"\xff\xfe", 400),
-    (b'{"query": NaN}', 400),
-    (b'{"query": "{__typename}", "variables": {"x": Infinity}}', 400),
-    (b'{"query": "{__typename}", "variables": []}', 400),
-    (b"[" * 100_000, 400),
-    (b'{"query": "' + b"x" * 300_000 + b'"}', 413),
-]
-
-
-@pytest.mark.parametrize(("body", "status"), MALFORMED, ids=[repr(body[:24]) for body, _ in MALFORMED])
-async def test_malformed_bodies_are_refused_politely(door: Door, body: bytes, status: int) -> None:
-    """Whatever bytes come, the answer is a coded refusal, never a 500."""
-    async with door.signed_in() as client:
-        response = await client.http.post(
-            "/graphql", content=body, headers={"content-type": "application/json"}
-        )
-    assert response.status_code == status
-    [error] = response.json()["errors"]
-    assert error["extensions"]["code"] in {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
-
-
-async def test_only_json_is_taken(door: Door) -> None:
-    """A form of another page cannot give commands."""
-    async with door.signed_in() as client:
-        response = await client.http.post("/graphql", data={"query": "{ __typename }"})
-    assert response.status_code == 415
-
-
-OPERATIONS = [
-    ("{ health {", "GRAPHQL_PARSE_FAILED"),
-    ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
-    ("query A { __typename } query B { __typename }", "GRAPHQL_VALIDATION_FAILED"),
-    ("fragment f on Query { __typename }", "GRAPHQL_VALIDATION_FAILED"),
-    ("{ " + "a: __typename " * 2_000 + "}", "LIMIT_EXCEEDED"),
-    ("{ " + " ".join(f"a{n}: health {{ score }}" for n in range(100)) + " }", "LIMIT_EXCEEDED"),
-    ("{ orders(first: 0) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
-    ("{ orders(first: 101) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
-    ('{ orders(after: "nonsense") { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
-    ('{ orders(filter: { symbol: "" }) { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
-    ('{ order(id: "\\u0000") { id } }', "BAD_USER_INPUT"),
-    ("subscription { health { score } }", "BAD_USER_INPUT"),
-]
-
-
-@pytest.mark.parametrize(("query", "code"), OPERATIONS, ids=[query[:40] for query, _ in OPERATIONS])
-async def test_faulty_operations_carry_a_code(door: Door, query: str, code: str) -> None:
-    """Each step has its code, and the draft's media type says 400 where nothing was executed."""
-    async with door.signed_in() as client:
-        answer = await client.answer(query)
-        assert answer["errors"][0]["extensions"]["code"] == code
-        response = await client.http.post(
-            "/graphql", json={"query": query}, headers={"accept": "application/graphql-response+json"}
-        )
-        executed = "data" in response.json()
-        assert response.status_code == (200 if executed else 400)
-
-
-BAD_VALUES = [
-    ("quantity", 1, "decimal is a string"),
-    ("quantity", 1.5, "decimal is a string"),
-    ("quantity", "NaN", "decimal is a string"),
-    ("quantity", "Infinity", "decimal is a string"),
-    ("quantity", "1e3", "decimal is a string"),
-    ("quantity", "1" * 30, "decimal is a string"),
-    ("side", "HOLD", "side"),
-    ("symbol", None, "symbol"),
-    ("nonsense", "x", "nonsense"),
-]
-
-
-@pytest.mark.parametrize(("field", "value", "words"), BAD_VALUES)
-async def test_bad_values_name_the_field_and_the_rule(door: Door, field: str, value: Any, words: str) -> None:
-    """A variable that breaks its type is refused before anything runs."""
-    async with door.signed_in() as client:
-        answer = await client.answer(SUBMIT, input=an_order(**{field: value}))
-    [error] = answer["errors"]
-    assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert words in error["message"]
-    assert field in error["message"]
-
-
-REFUSED_ORDERS = [
-    ({"quantity": "0"}, "quantity"),
-    ({"quantity": "-1"}, "quantity"),
-    ({"quantity": "999999999999"}, "quantity"),
-    ({"symbol": "NOSUCH"}, "symbol"),
-    ({"symbol": "'; DROP TABLE trading_orders; --"}, "symbol"),
-    ({"symbol": "A\x00B"}, "symbol"),
-    ({"clientOrderId": ""}, "clientOrderId"),
-    ({"clientOrderId": "x" * 65}, "clientOrderId"),
-    ({"limitPrice": "5"}, "limitPrice"),
-    ({"type": "LIMIT"}, "limitPrice"),
-]
-
-
-@pytest.mark.parametrize(
-    ("given", "field"), REFUSED_ORDERS, ids=[str(given)[:40] for given, _ in REFUSED_ORDERS]
-)
-async def test_refused_orders_are_values_that_name_the_field(
-    door: Door, given: dict[str, str], field: str
-) -> None:
-    """A malformed order is denied in words, and leaves an audit entry and nothing else."""
-    async with door.signed_in() as client:
-        answer = await client.ask(SUBMIT, input=an_order(**given))
-    denied = answer["submitOrder"]
-    assert denied["__typename"] == "OrderDenied"
-    assert denied["code"] == "INVALID_INPUT"
-    assert field in denied["message"]
-    assert denied["order"] is None
-    assert await Order.all().count() == 0
-    assert await AuditEntry.filter(action="submitOrder", outcome="REFUSED").count() == 1
-
-
 async def test_the_same_client_id_is_one_order(door: Door) -> None:
     """Same content answers the first outcome; other content is a typed conflict."""
     async with door.signed_in() as client:
@@ -207,7 +52,7 @@ async def test_the_same_client_id_is_one_order(door: Door) -> None:
     assert first["submitOrder"]["order"]["id"] == again["submitOrder"]["order"]["id"]
     assert other["submitOrder"]["__typename"] == "IdempotencyConflict"
     assert other["submitOrder"]["existingId"] == first["submitOrder"]["order"]["id"]
-    assert await Order.all().count() == 1
+    assert await Order.filter(origin="CLIENT").count() == 1
 
 
 async def test_a_foreign_id_is_answered_like_an_unknown_one(door: Door) -> None:
@@ -266,7 +111,7 @@ async def test_a_risk_officer_sees_everything(door: Door) -> None:
         )
     assert seen["order"]["id"] == order
     assert seen["portfolio"]["userId"] == me
-    assert seen["auditTrail"]["edges"] == [{"node": {"actor": "ann"}}]
+    assert {"node": {"actor": "ann"}} in seen["auditTrail"]["edges"]
 
 
 async def test_every_query_has_an_answer(door: Door) -> None:
@@ -352,22 +197,6 @@ async def test_a_setting_is_changed_with_its_version(door: Door) -> None:
     assert (wild["code"], wild["field"], wild["limit"]) == ("INVALID_INPUT", "value", "1000")
 
 
-async def test_queries_go_by_get_and_mutations_do_not(door: Door) -> None:
-    """A link can read and never write."""
-    async with door.signed_in() as client:
-        read = await client.http.get("/graphql", params={"query": "{ tradingState { state } }"})
-        write = await client.http.get(
-            "/graphql",
-            params={
-                "query": 'mutation { closePosition(input: {symbol: "X", clientOrderId: "1"}) { __typename } }'
-            },
-        )
-        junk = await client.http.get("/graphql", params={"query": "{ __typename }", "variables": "{"})
-    assert read.json() == {"data": {"tradingState": {"state": "ACTIVE"}}}
-    assert write.status_code == 405
-    assert junk.status_code == 400
-
-
 async def test_a_defect_inside_is_masked(door: Door) -> None:
     """The client gets a code and the request's id, never the inside."""
 
@@ -417,7 +246,8 @@ async def test_a_session_that_was_ended_proves_nothing(door: Door) -> None:
         kept = dict(browser.http.cookies)
         await browser.http.delete("/session")
     async with door.client() as thief:
-        response = await thief.http.post("/graphql", json={"query": "{ me { id } }"}, cookies=kept)
+        thief.http.cookies.update(kept)
+        response = await thief.http.post("/graphql", json={"query": "{ me { id } }"})
     assert response.status_code == 401
 
 
@@ -433,21 +263,6 @@ async def test_machines_are_told_how_the_process_is(door: Door) -> None:
     async with door.signed_in("rita", Role.RISK_OFFICER) as rita:
         figures = (await rita.http.get("/metrics")).text
     assert 'api_operation_seconds_count{operation="health",outcome="ok"} 1.0' in figures
-
-
-async def test_pages_are_safe_to_show(door: Door) -> None:
-    """The page is found from the root, may load nothing from elsewhere, and is kept by no cache."""
-    async with door.client() as browser:
-        first = await browser.http.get("/")
-        slash = await browser.http.get("/graphiql/")
-        page = await browser.http.get("/graphiql")
-        missing = await browser.http.get("/assets/no-such.js")
-    assert first.headers["location"] == slash.headers["location"] == "/graphiql"
-    assert page.status_code in (200, 503)
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert page.headers["cache-control"] == "no-store"
-    assert page.headers["x-content-type-options"] == "nosniff"
-    assert missing.status_code == 404
 
 
 async def test_tokens_and_secrets_are_made_and_ended(door: Door) -> None:

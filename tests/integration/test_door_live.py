@@ -12,20 +12,10 @@ from engine.actor import SYSTEM
 from engine.monitoring.rules import AlertCondition
 from models.alert import AlertCategory, AlertLevel
 from models.user import ApiToken, Role
-from tests.integration.door import Door, Socket, running_door
+from tests.integration.door import EVENTS, Door, Socket, running_door
 
 pytestmark = pytest.mark.anyio
 
-EVENTS = """
-subscription Events($filter: EventFilter, $after: String) {
-  events(filter: $filter, after: $after) {
-    __typename
-    ... on EventDelivery { cursor event { id cursor type userId symbol entityId } }
-    ... on RefreshRequired { reason cursor }
-    ... on Lagged { resumeAfter missed }
-  }
-}
-"""
 BUY = """
 mutation Buy($id: String!) {
   submitOrder(input: { clientOrderId: $id, symbol: "AAPL", side: BUY, type: MARKET, quantity: "1" }) {
@@ -72,19 +62,6 @@ async def test_an_order_is_followed_until_it_fills(door: Door) -> None:
         assert all(item["cursor"] == item["event"]["cursor"] for item in seen)
         await socket.subscribe("again", EVENTS, filter=only_orders, after=seen[0]["cursor"])
         assert await until(socket, "again", "ORDER_FILLED") == seen[1:]
-
-
-async def test_a_cursor_of_another_ledger_is_told(door: Door) -> None:
-    """Never a silent gap: a typed item, then the end; and a text that is no cursor is an error."""
-    async with door.socket(await door.token("ann")) as socket:
-        await socket.subscribe("1", EVENTS, after="bGRnX290aGVyOjU")  # ldg_other:5
-        item = await socket.next("1", "events")
-        assert (item["__typename"], item["reason"]) == ("RefreshRequired", "OTHER_LEDGER")
-        assert await socket.receive() == {"id": "1", "type": "complete"}
-        await socket.subscribe("2", EVENTS, after="nonsense")
-        message = await socket.receive()
-        [error] = message["payload"]["errors"] if message["type"] == "next" else message["payload"]
-        assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 async def test_nobody_hears_of_somebody_else_s_orders(door: Door) -> None:
@@ -169,36 +146,6 @@ async def test_figures_prices_and_health_are_live(door: Door) -> None:
         assert 0 <= (await socket.next("h", "health"))["score"] <= 100
 
 
-async def test_a_faulty_operation_ends_only_itself(door: Door) -> None:
-    """A syntax error, an unknown name and a query beside a running subscription: the socket goes on."""
-    async with door.socket(await door.token("ann")) as socket:
-        await socket.subscribe("live", "subscription { tradingState { state } }")
-        assert await socket.next("live", "tradingState") == {"state": "ACTIVE"}
-        for operation_id, query, code in (
-            ("bad", "subscription {", "GRAPHQL_PARSE_FAILED"),
-            ("worse", "subscription { nonsense }", "GRAPHQL_VALIDATION_FAILED"),
-            ("two", "query A { __typename } query B { __typename }", "GRAPHQL_VALIDATION_FAILED"),
-        ):
-            await socket.subscribe(operation_id, query)
-            message = await socket.receive()
-            assert (message["id"], message["type"]) == (operation_id, "error")
-            assert message["payload"][0]["extensions"]["code"] == code
-        await socket.subscribe("query", "{ me { name } }")
-        assert await socket.next("query", "me") == {"name": "ann"}
-        assert await socket.receive() == {"id": "query", "type": "complete"}
-
-
-async def test_who_proves_nothing_is_closed_out(door: Door) -> None:
-    """Before anything is subscribed to, with the protocol's own code."""
-    for payload in ({"authorization": f"Bearer qlt_{'A' * 43}"}, {"authorization": 5}, None):
-        async with door.socket(None) as socket:
-            await socket.send({"type": "connection_init", "payload": payload})
-            assert await socket.closed() == 4403
-    async with door.socket(None) as socket:
-        await socket.subscribe("1", "{ __typename }")
-        assert await socket.closed() == 4401
-
-
 async def test_a_cookie_opens_a_socket_of_this_host_only(door: Door) -> None:
     """A browser's page gets in by its session; a page of another origin does not get that far."""
     code = door.engine.tokens.new_sign_in_code("operator")
@@ -227,47 +174,6 @@ async def test_a_revoked_token_closes_its_sockets(door: Door) -> None:
         assert await socket.closed() == 4401
         await other.subscribe("1", "{ me { name } }")
         assert await other.next("1", "me") == {"name": "bob"}
-
-
-FRAMES: list[tuple[str | bytes, int]] = [
-    ("", 4400),
-    ("{", 4400),
-    ("null", 4400),
-    ("[]", 4400),
-    ("5", 4400),
-    ('"x"', 4400),
-    ("{}", 4400),
-    ('{"type": 5}', 4400),
-    ('{"type": "nonsense"}', 4400),
-    (b'{"type": "ping"}', 4400),
-    ('{"type": "connection_init"}', 4429),
-    ('{"type": "subscribe"}', 4400),
-    ('{"type": "subscribe", "id": 5, "payload": {"query": "{__typename}"}}', 4400),
-    ('{"type": "subscribe", "id": "1"}', 4400),
-    ('{"type": "subscribe", "id": "1", "payload": []}', 4400),
-    ('{"type": "subscribe", "id": "1", "payload": {"query": 5}}', 4400),
-    ('{"type": "complete"}', 4400),
-]
-
-
-@pytest.mark.parametrize(("frame", "code"), FRAMES, ids=[str(frame)[:40] for frame, _ in FRAMES])
-async def test_malformed_frames_close_with_a_code(door: Door, frame: str | bytes, code: int) -> None:
-    """Never an abnormal end: the protocol's code says what was wrong."""
-    async with door.socket(await door.token("ann")) as socket:
-        await socket.connection.send(frame)
-        assert await socket.closed() == code
-
-
-async def test_one_id_is_one_operation(door: Door) -> None:
-    """A second subscription under a running id closes the socket; a completed id is free again."""
-    async with door.socket(await door.token("ann")) as socket:
-        for _ in range(2):
-            await socket.subscribe("1", "subscription { tradingState { state } }")
-            assert await socket.next("1", "tradingState") == {"state": "ACTIVE"}
-            await socket.send({"id": "1", "type": "complete"})
-        await socket.subscribe("1", "subscription { tradingState { state } }")
-        await socket.subscribe("1", "subscription { tradingState { state } }")
-        assert await socket.closed() == 4409
 
 
 async def test_events_stream_over_sse(door: Door) -> None:

@@ -1,5 +1,6 @@
 """The schema is complete: every root field of the contract, a description everywhere, a permission for each."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     build_schema,
     is_introspection_type,
     is_specified_scalar_type,
@@ -16,11 +18,13 @@ from graphql import (
     validate,
 )
 
+from engine.errors import RefusalCode
 from engine.security.permissions import (
     MUTATION_PERMISSIONS,
     QUERY_PERMISSIONS,
     SUBSCRIPTION_PERMISSIONS,
 )
+from gql.choices import DenialCode
 from gql.schema import sdl
 
 ROOT = Path(__file__).parents[3]
@@ -90,6 +94,26 @@ def undescribed(schema: GraphQLSchema) -> list[str]:
                     f"{name}.{field}({at})" for at, given in declared.args.items() if not given.description
                 ]
     return found
+
+
+def test_members_of_a_union_can_be_asked_for_the_same_field(schema: GraphQLSchema) -> None:
+    """GraphQL forbids one operation to ask for fields of one name and different types, nullability included."""
+    for union in [kind for kind in schema.type_map.values() if isinstance(kind, GraphQLUnionType)]:
+        kinds: dict[str, set[str]] = {}
+        for member in union.types:
+            for name, field in member.fields.items():
+                kinds.setdefault(name, set()).add(str(field.type))
+        assert {name: found for name, found in kinds.items() if len(found) > 1} == {}, union.name
+
+
+def test_every_code_of_the_engine_has_its_place_in_the_schema() -> None:
+    """What the checks and refusals of the engine are called, a client can be told."""
+    codes = {code.value for code in RefusalCode}
+    for node in ast.walk(ast.parse((ROOT / "engine" / "trading" / "risk.py").read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isupper():
+            codes.add(node.value)
+    assert codes >= {"POSITION_SIZE", "FUNDS"}
+    assert codes - {"UNCLASSIFIED"} <= {code.value for code in DenialCode}
 
 
 def test_a_missing_description_is_seen() -> None:

@@ -34,7 +34,7 @@ def test_the_drawing_shows_every_pair() -> None:
     assert set(DRAWN) == set(itertools.product(OrderStatus, OrderMove))
 
 
-@pytest.mark.parametrize(("status", "move"), list(DRAWN), ids=lambda value: str(value))
+@pytest.mark.parametrize(("status", "move"), list(DRAWN), ids=str)
 def test_a_move_leads_where_the_drawing_says(status: OrderStatus, move: OrderMove) -> None:
     """Each pair is in the table, or is explicitly nothing."""
     assert next_status(status, move) == DRAWN[status, move]
@@ -49,7 +49,9 @@ def test_a_terminal_status_is_left_by_nothing(status: OrderStatus) -> None:
 def test_an_order_that_is_done_works_again_only_when_the_venue_traded_a_rejected_one() -> None:
     """The one way back to work is a fill of what was said to be rejected."""
     revived = [
-        (status, move) for (status, move), to in TRANSITIONS.items() if status not in WORKING and to in WORKING
+        (status, move)
+        for (status, move), to in TRANSITIONS.items()
+        if status not in WORKING and to in WORKING
     ]
     assert revived == [(OrderStatus.REJECTED, OrderMove.FILL_PART)]
 

@@ -88,17 +88,18 @@ def test_the_average_lies_between_the_prices_entered_at(
     assert min(paid) - slack <= holding.average_price <= max(paid) + slack
 
 
-@given(changes, prices, changes, prices)
+@given(changes, prices, quantities, prices)
 def test_a_flip_is_a_close_and_an_entry(
-    first: Decimal, paid: Decimal, second: Decimal, price: Decimal
+    held: Decimal, paid: Decimal, beyond: Decimal, price: Decimal
 ) -> None:
     """Going through flat in one fill ends where closing and entering by two fills ends."""
-    held, _ = apply_fill(FLAT, first, paid)
-    in_one, profit = apply_fill(held, -first - second, price)
-    flat, closing = apply_fill(held, -first, price)
-    in_two, entering = apply_fill(flat, -second, price)
-    if (first > 0) == (second > 0):
-        assert (in_one, profit) == (in_two, closing + entering)
+    holding, _ = apply_fill(FLAT, held, paid)
+    entry = -beyond if held > 0 else beyond
+    in_one, profit = apply_fill(holding, entry - held, price)
+    flat, closing = apply_fill(holding, -held, price)
+    in_two, entering = apply_fill(flat, entry, price)
+    assert (in_one, profit) == (in_two, closing + entering)
+    assert in_one.average_price == price
 
 
 @given(changes, prices, prices)

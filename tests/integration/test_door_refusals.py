@@ -1,0 +1,188 @@
+"""What the door refuses over HTTP, how, and what it leaves behind: nothing but an audit entry."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from models.audit import AuditEntry
+from models.order import Order
+from tests.integration.door import SUBMIT, Door, an_order, running_door
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+    """A door for tests that leave nothing behind but audit entries."""
+    async with running_door(tmp_path_factory.mktemp("door")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "Bearer nonsense", f"Bearer qlt_{'A' * 43}", "Basic eDp5", ""]
+)
+async def test_nobody_gets_in_without_a_proof(shared: Door, authorization: str | None) -> None:
+    """Every kind of missing or worthless proof is answered alike, introspection included."""
+    headers = {} if authorization is None else {"authorization": authorization}
+    async with shared.client() as client:
+        response = await client.http.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+    assert response.status_code == 401
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert "data" not in response.json()
+
+
+MALFORMED = [
+    (b"null", 400),
+    (b"5", 400),
+    (b'"x"', 400),
+    (b"[]", 400),
+    (b"{", 400),
+    (b"", 400),
+    (b"\xff\xfe", 400),
+    (b'{"query": NaN}', 400),
+    (b'{"query": "{__typename}", "variables": {"x": Infinity}}', 400),
+    (b'{"query": "{__typename}", "variables": []}', 400),
+    (b"[" * 100_000, 400),
+    (b'{"query": "' + b"x" * 300_000 + b'"}', 413),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), MALFORMED, ids=[repr(body[:24]) for body, _ in MALFORMED])
+async def test_malformed_bodies_are_refused_politely(shared: Door, body: bytes, status: int) -> None:
+    """Whatever bytes come, the answer is a coded refusal, never a 500."""
+    async with shared.signed_in() as client:
+        response = await client.http.post(
+            "/graphql", content=body, headers={"content-type": "application/json"}
+        )
+    assert response.status_code == status
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] in {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
+
+
+async def test_only_json_is_taken(shared: Door) -> None:
+    """A form of another page cannot give commands."""
+    async with shared.signed_in() as client:
+        response = await client.http.post("/graphql", data={"query": "{ __typename }"})
+    assert response.status_code == 415
+
+
+OPERATIONS = [
+    ("{ health {", "GRAPHQL_PARSE_FAILED"),
+    ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
+    ("query A { __typename } query B { __typename }", "GRAPHQL_VALIDATION_FAILED"),
+    ("fragment f on Query { __typename }", "GRAPHQL_VALIDATION_FAILED"),
+    ("{ " + "a: __typename " * 2_000 + "}", "LIMIT_EXCEEDED"),
+    ("{ " + " ".join(f"a{n}: health {{ score }}" for n in range(100)) + " }", "LIMIT_EXCEEDED"),
+    ("{ orders(first: 0) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
+    ("{ orders(first: 101) { pageInfo { endCursor } } }", "BAD_USER_INPUT"),
+    ('{ orders(after: "nonsense") { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
+    ('{ orders(filter: { symbol: "" }) { pageInfo { endCursor } } }', "BAD_USER_INPUT"),
+    ('{ order(id: "\\u0000") { id } }', "BAD_USER_INPUT"),
+    ("subscription { health { score } }", "BAD_USER_INPUT"),
+]
+
+
+@pytest.mark.parametrize(("query", "code"), OPERATIONS, ids=[query[:40] for query, _ in OPERATIONS])
+async def test_faulty_operations_carry_a_code(shared: Door, query: str, code: str) -> None:
+    """Each step has its code, and the draft's media type says 400 where nothing was executed."""
+    async with shared.signed_in() as client:
+        answer = await client.answer(query)
+        assert answer["errors"][0]["extensions"]["code"] == code
+        response = await client.http.post(
+            "/graphql", json={"query": query}, headers={"accept": "application/graphql-response+json"}
+        )
+        executed = "data" in response.json()
+        assert response.status_code == (200 if executed else 400)
+
+
+BAD_VALUES = [
+    ("quantity", 1, "decimal is a string"),
+    ("quantity", 1.5, "decimal is a string"),
+    ("quantity", "NaN", "decimal is a string"),
+    ("quantity", "Infinity", "decimal is a string"),
+    ("quantity", "1e3", "decimal is a string"),
+    ("quantity", "1" * 30, "decimal is a string"),
+    ("side", "HOLD", "side"),
+    ("symbol", None, "symbol"),
+    ("nonsense", "x", "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "words"), BAD_VALUES)
+async def test_bad_values_name_the_field_and_the_rule(
+    shared: Door, field: str, value: Any, words: str
+) -> None:
+    """A variable that breaks its type is refused before anything runs."""
+    async with shared.signed_in() as client:
+        answer = await client.answer(SUBMIT, input=an_order(**{field: value}))
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert words in error["message"]
+    assert field in error["message"]
+
+
+REFUSED_ORDERS = [
+    ({"quantity": "0"}, "quantity"),
+    ({"quantity": "-1"}, "quantity"),
+    ({"quantity": "999999999999"}, "quantity"),
+    ({"symbol": "NOSUCH"}, "symbol"),
+    ({"symbol": "'; DROP TABLE trading_orders; --"}, "symbol"),
+    ({"symbol": "A\x00B"}, "symbol"),
+    ({"clientOrderId": ""}, "clientOrderId"),
+    ({"clientOrderId": "x" * 65}, "clientOrderId"),
+    ({"limitPrice": "5"}, "limitPrice"),
+    ({"type": "LIMIT"}, "limitPrice"),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"), REFUSED_ORDERS, ids=[str(given)[:40] for given, _ in REFUSED_ORDERS]
+)
+async def test_refused_orders_are_values_that_name_the_field(
+    shared: Door, given: dict[str, str], field: str
+) -> None:
+    """A malformed order is denied in words, and leaves an audit entry and nothing else."""
+    entries = AuditEntry.filter(action="submitOrder", outcome="REFUSED")
+    before = await entries.count()
+    async with shared.signed_in() as client:
+        answer = await client.ask(SUBMIT, input=an_order(**given))
+    denied = answer["submitOrder"]
+    assert denied["__typename"] == "OrderDenied"
+    assert denied["code"] == "INVALID_INPUT"
+    assert field in denied["message"]
+    assert denied["order"] is None
+    assert await Order.all().count() == 0
+    assert await entries.count() == before + 1
+
+
+async def test_queries_go_by_get_and_mutations_do_not(shared: Door) -> None:
+    """A link can read and never write."""
+    async with shared.signed_in() as client:
+        read = await client.http.get("/graphql", params={"query": "{ tradingState { state } }"})
+        write = await client.http.get(
+            "/graphql",
+            params={
+                "query": 'mutation { closePosition(input: {symbol: "X", clientOrderId: "1"}) { __typename } }'
+            },
+        )
+        junk = await client.http.get("/graphql", params={"query": "{ __typename }", "variables": "{"})
+    assert read.json() == {"data": {"tradingState": {"state": "ACTIVE"}}}
+    assert write.status_code == 405
+    assert junk.status_code == 400
+
+
+async def test_pages_are_safe_to_show(shared: Door) -> None:
+    """The page is found from the root, may load nothing from elsewhere, and is kept by no cache."""
+    async with shared.client() as browser:
+        first = await browser.http.get("/")
+        slash = await browser.http.get("/graphiql/")
+        page = await browser.http.get("/graphiql")
+        missing = await browser.http.get("/assets/no-such.js")
+    assert first.headers["location"] == slash.headers["location"] == "/graphiql"
+    assert page.status_code in (200, 503)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert missing.status_code == 404
