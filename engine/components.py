@@ -13,6 +13,7 @@ from engine.monitoring.sources import Word
 from engine.strategies.runner import StrategyRunner
 from engine.trading.halts import Halts
 from engine.venues.venue import Venue, VenueState
+from models.halt import HaltScope
 
 UP, DEGRADED, DOWN, DISABLED = (
     ComponentStatus.UP,
@@ -81,8 +82,11 @@ class Components:
     def trading(self) -> Word:
         """Whether anything is stopped."""
         halts = self._halts.state.halts
-        reasons = "; ".join(f"{halt.scope}: {halt.reason}" for halt in halts)
-        return Word(DEGRADED if halts else UP, f"stopped: {reasons}"[:300] if halts else "")
+        public = [halt for halt in halts if halt.scope in (HaltScope.ALL, HaltScope.SYMBOL)]
+        words = [f"{halt.scope}: {halt.reason}" for halt in public]
+        if private := len(halts) - len(public):  # whose and why is their own affair
+            words.append(f"{private} of single users or strategies")
+        return Word(DEGRADED, f"stopped: {'; '.join(words)}"[:300]) if halts else Word(UP)
 
 
 def feed_age_s(desk: Desk, quotes: QuoteBook, clock: Clock) -> float | None:

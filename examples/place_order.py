@@ -16,6 +16,7 @@ import os
 import random
 import sys
 import uuid
+from argparse import ArgumentParser
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -196,19 +197,20 @@ def main() -> None:
     token = from_environment(
         "TRADING_ENGINE_TOKEN", "a token (trading-engine token create --user NAME --role TRADER)"
     )
-    symbol, quantity, client_order_id = (
-        *sys.argv[1:4],
-        *("AAPL", "1", f"py-{uuid.uuid4()}")[len(sys.argv) - 1 :],
-    )
-    engine = Engine(url.rstrip("/"), token)
+    parser = ArgumentParser(description="Place a market order and watch it fill.")
+    parser.add_argument("symbol", nargs="?", default="AAPL")
+    parser.add_argument("quantity", nargs="?", default="1")
+    parser.add_argument("client_order_id", nargs="?", default=f"py-{uuid.uuid4()}")
+    given = parser.parse_args()
+    order = place_order(Engine(url.rstrip("/"), token), given.symbol, given.quantity, given.client_order_id)
     try:
-        asyncio.run(asyncio.wait_for(place_order(engine, symbol, quantity, client_order_id), PATIENCE_S))
+        asyncio.run(asyncio.wait_for(order, PATIENCE_S))
     except TimeoutError:
         fail(1, f"not filled within {PATIENCE_S:g} s; the order goes on working")
     except NotFilled as error:
         fail(1, str(error))
     except NotAsked as error:
-        fail(2, f"{error}; an order may be repeated with the same client order id {client_order_id}")
+        fail(2, f"{error}; an order may be repeated with the same client order id {given.client_order_id}")
 
 
 if __name__ == "__main__":

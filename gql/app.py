@@ -28,7 +28,7 @@ from starlette.routing import Route, WebSocketRoute
 from engine.errors import LedgerError
 from engine.runtime import Engine
 from engine.settings import Settings, read_settings
-from gql.errors import ErrorCode
+from gql.errors import MASK, ErrorCode
 from gql.http import GraphQLOverHTTP
 from gql.operations import Operations
 from gql.pages import page_routes
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/metrics", probes.metrics),
             *([] if chosen.production else page_routes()),
         ],
-        exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost},
+        exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost, Exception: _defect},
         lifespan=engine_lifespan,
     )
     app.state.settings = chosen
@@ -119,6 +119,11 @@ def engine_of(connection: HTTPConnection) -> Engine:
 async def _not_running(request: Request, error: Exception) -> Response:
     said = "the engine is not running: mount this application with gql.app.attach, which starts it"
     return error_response(503, ErrorCode.INTERNAL, said)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """Answer for a defect outside GraphQL; Starlette raises it again for the server's log."""
+    return error_response(500, ErrorCode.INTERNAL, MASK)
 
 
 async def _ledger_lost(request: Request, error: Exception) -> Response:

@@ -33,6 +33,7 @@ async def _caught_up(
                 if isinstance(item, Delivered):
                     yield item.event
                 elif isinstance(item, Lagged):
+                    context.engine.metrics.count("live_lagged_total")
                     resume_after = item.resume_after
                 else:
                     raise coded(ErrorCode.LIMIT_EXCEEDED, "you fell too far behind: subscribe again")

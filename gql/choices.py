@@ -261,6 +261,7 @@ class DenialCode(StrEnum):
 
     INVALID_INPUT = "INVALID_INPUT"
     NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     ILLEGAL_STATE = "ILLEGAL_STATE"
@@ -284,6 +285,7 @@ described(
     {
         "INVALID_INPUT": "A field breaks a rule: `field` names it.",
         "NOT_FOUND": "There is no such thing, or it is not yours.",
+        "FORBIDDEN": "Your role has not the right to do this.",
         "VERSION_CONFLICT": "Somebody else changed it in the meantime.",
         "IDEMPOTENCY_CONFLICT": "The client id was used before for something else.",
         "ILLEGAL_STATE": "Its present state does not allow this.",

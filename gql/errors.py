@@ -33,9 +33,9 @@ def coded(code: ErrorCode, message: str, **more: Any) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code.value, **more})
 
 
-def error_body(code: ErrorCode, message: str) -> dict[str, Any]:
+def error_body(code: ErrorCode, message: str, **more: Any) -> dict[str, Any]:
     """Answer the body of a request that was refused as a whole."""
-    return {"errors": [{"message": message, "extensions": {"code": code.value}}]}
+    return {"errors": [{"message": message, "extensions": {"code": code.value, **more}}]}
 
 
 def shown(errors: Iterable[GraphQLError], request_id: str, otherwise: ErrorCode) -> list[dict[str, Any]]:

@@ -279,6 +279,8 @@ class EventSubscriptions:
         stream = hub.subscribe(lambda event: meets(event) and sees(viewer, event), cursor)
         async with aclosing(stream) as items:
             async for item in items:
+                if isinstance(item, live.Lagged):
+                    context.engine.metrics.count("live_lagged_total")
                 yield _item(item, hub.epoch)
 
 

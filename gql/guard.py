@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
@@ -98,7 +98,7 @@ async def _admit(context: Context, name: str, permission: Permission, *, is_muta
 
 async def refuse(context: Context, action: str, message: str) -> None:
     """Leave an audit entry of a command that its giver had no right to."""
-    refusal = Refusal(cast(RefusalCode, ErrorCode.FORBIDDEN), message)
+    refusal = Refusal(RefusalCode.FORBIDDEN, message)
     await context.engine.ledger.record_refusal(context.actor, action, {}, refusal)
 
 

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from functools import cache
 
-import psutil
 import strawberry
 
 from engine import __version__
@@ -33,16 +31,8 @@ class Health:
     score: int = strawberry.field(description="From 0 to 100.")
     reasons: list[str] = strawberry.field(description="Why points are missing, the costliest first.")
     components: list[ComponentHealth] = strawberry.field(description="Every component.")
-    uptime_seconds: float = strawberry.field(
-        description="How long this process has been running, in seconds."
-    )
+    uptime_seconds: float = strawberry.field(description="How long the engine has been running, in seconds.")
     version: str = strawberry.field(description="The version of the product.")
-
-
-@cache
-def _started_at_s() -> float:
-    """Answer when this process began, in seconds since 1970."""
-    return psutil.Process().create_time()
 
 
 def health_of(engine: Engine) -> Health:
@@ -62,7 +52,7 @@ def health_of(engine: Engine) -> Health:
             )
             for component in report.components
         ],
-        uptime_seconds=max(0.0, engine.clock.now().timestamp() - _started_at_s()),
+        uptime_seconds=(engine.clock.now() - engine.started_at).total_seconds(),
         version=__version__,
     )
 

@@ -25,7 +25,9 @@ def json_response(
     content: object, status: int = 200, media_type: str = "application/json", **headers: str
 ) -> Response:
     """Answer JSON that no cache keeps."""
-    kept = {"cache-control": "no-store"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    kept = {"cache-control": "no-store", "x-content-type-options": "nosniff"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     return Response(encoded(content), status, kept, media_type)
 
 

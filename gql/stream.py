@@ -73,12 +73,12 @@ class GraphQLOverSSE:
                 pending: asyncio.Task[Payload] | None = None
                 over = asyncio.create_task(ended.wait())
                 try:
-                    while not ended.is_set():
+                    while True:
                         pending = pending or asyncio.ensure_future(anext(results))
                         await asyncio.wait(
                             {pending, over}, timeout=KEEP_ALIVE_S, return_when="FIRST_COMPLETED"
                         )
-                        if not is_current(operation.context):
+                        if ended.is_set() or not is_current(operation.context):
                             break
                         if not pending.done():
                             yield b":\n\n"

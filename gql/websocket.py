@@ -5,8 +5,8 @@ protocol names, faulty operations end only themselves.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from gql.context import Context
-from gql.errors import ErrorCode, error_body, shown
+from gql.errors import MASK, ErrorCode, error_body, shown
 from gql.identity import is_current, request_id_of, secret_of, secret_of_payload, viewer_of
 from gql.operations import OperationRequest, Operations, Unprepared
 from gql.presence import Presence
@@ -27,6 +27,7 @@ PROTOCOL = "graphql-transport-ws"
 INIT_WAIT_S = 5.0
 MAX_OPERATIONS = 100  # at a time on one socket
 LONGEST_ID = 128  # characters
+LONGEST_TIMER_S = 30 * 86400.0  # a socket that lives longer than that may well connect anew
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ class Session:
         """Serve until either side ends it; whatever ran is over when this returns."""
         try:
             viewer = await self._begin()
-            with self._presence.of(viewer.token_id, self._ended.set):
+            with self._presence.of(viewer.token_id, self._ended.set), self._expiry(viewer):
                 await self._serve(viewer)
         except Close as close:
             await self._close(close.code, close.reason)
@@ -117,6 +118,19 @@ class Session:
             raise Close(4403, "Forbidden: the token proves nothing")
         await self._send({"type": "connection_ack"})
         return viewer
+
+    @contextmanager
+    def _expiry(self, viewer: Viewer) -> Iterator[None]:
+        """End a socket that is silent when its token's time is over."""
+        if viewer.expires_at is None:
+            yield
+            return
+        left_s = (viewer.expires_at - self._engine.clock.now()).total_seconds()
+        timer = asyncio.get_running_loop().call_later(min(left_s, LONGEST_TIMER_S), self._ended.set)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def _serve(self, viewer: Viewer) -> None:
         over = asyncio.create_task(self._ended.wait(), name="socket-over")
@@ -181,15 +195,16 @@ class Session:
                     await self._send({"id": operation_id, "type": "next", "payload": result})
             self._forget(operation_id, me)
             await self._send({"id": operation_id, "type": "complete"})
-        except GraphQLError as error:
-            await self._send_errors(
-                operation_id, shown([error], context.request_id, ErrorCode.BAD_USER_INPUT)
-            )
-        except Unprepared as unprepared:
+        except (GraphQLError, Unprepared) as error:
             self._forget(operation_id, me)
-            await self._send_errors(operation_id, unprepared.errors)
-        except (WebSocketDisconnect, RuntimeError):
+            await self._send_errors(operation_id, _told(error, context))
+        except WebSocketDisconnect:
             log.debug("socket_gone", request_id=context.request_id)
+        except Exception:
+            log.exception("operation_failed", request_id=context.request_id)
+            self._forget(operation_id, me)
+            body = error_body(ErrorCode.INTERNAL, MASK, requestId=context.request_id)
+            await self._send_errors(operation_id, body["errors"])
         finally:
             self._forget(operation_id, me)
 
@@ -202,6 +217,8 @@ class Session:
         await self._send({"id": operation_id, "type": "error", "payload": errors})
 
     async def _send(self, message: dict[str, Any]) -> None:
+        if self._socket.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnect  # closed from our side meanwhile
         await self._socket.send_text(encoded(message).decode())
 
     async def _receive(self) -> dict[str, Any]:
@@ -234,6 +251,12 @@ class Session:
                 await self._socket.close(code, reason)
             except (RuntimeError, WebSocketDisconnect):
                 log.debug("socket_gone", request_id=self._request_id)
+
+
+def _told(error: GraphQLError | Unprepared, context: Context) -> list[dict[str, Any]]:
+    if isinstance(error, Unprepared):
+        return error.errors
+    return shown([error], context.request_id, ErrorCode.BAD_USER_INPUT)
 
 
 def _id_of(message: dict[str, Any]) -> str:

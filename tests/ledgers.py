@@ -21,7 +21,7 @@ from engine.ledger.unit import Unit
 from models.account import Account
 from models.alert import Alert, AlertCategory, AlertLevel, AlertStatus
 from models.credential import BrokerCredential
-from models.event import EventType, TradingEvent
+from models.event import EventType
 from models.execution import Execution
 from models.halt import Halt, HaltScope
 from models.instrument import Instrument
@@ -264,10 +264,8 @@ async def happened(
 
 async def journal_positions() -> list[int]:
     """The positions of all events that can be seen now, in order."""
-    return [
-        int(found)
-        for found in await TradingEvent.all().order_by("position").values_list("position", flat=True)
-    ]
+    sql = "SELECT position FROM trading_events ORDER BY position"
+    return [int(row["position"]) for row in await get_connection("default").execute_query_dict(sql)]
 
 
 def is_whole_prefix(positions: list[int]) -> bool:

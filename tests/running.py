@@ -162,7 +162,9 @@ class TradingEngine:
 
     def last_words(self) -> str:
         """Answer the ends of what it printed and logged."""
-        return "\n".join([*self.said.splitlines()[-SHOWN_LOG_LINES:], *self.log.splitlines()[-SHOWN_LOG_LINES:]])
+        return "\n".join(
+            [*self.said.splitlines()[-SHOWN_LOG_LINES:], *self.log.splitlines()[-SHOWN_LOG_LINES:]]
+        )
 
     def _is_ready(self) -> bool:
         assert self.is_running, f"the engine ended at its start:\n{self.last_words()}"
@@ -186,7 +188,9 @@ class TradingEngine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            raise AssertionError(f"the engine did not end within {ENDED_WITHIN_S:g} s of {number.name}") from None
+            raise AssertionError(
+                f"the engine did not end within {ENDED_WITHIN_S:g} s of {number.name}"
+            ) from None
         finally:
             for output in self._outputs:
                 output.close()

@@ -207,10 +207,10 @@ class PostgresServer(ServerProcess):
         """What DATABASE_URL takes for one database of this server."""
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """Make a new, empty database and answer its address."""
+    def create_database(self, template: str = "template0") -> str:
+        """Make a new database, empty or a copy of another that nobody is connected to; answer its address."""
         name = f"ledger_{next(self._names)}"
-        self._client("createdb", name)
+        self._client("createdb", "--template", template, name)
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

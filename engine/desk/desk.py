@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -180,7 +180,7 @@ class Desk:
         except EngineError as error:
             log.warning("quotes could not be kept", error=str(error))
         for quote in quotes:
-            self._parts.publish(f"quote:{quote.symbol}", to_row(quote))
+            self._parts.publish(f"quote:{quote.symbol}", asdict(quote))
 
     async def _keep_instruments(self, table: InstrumentTable) -> None:
         rows = [

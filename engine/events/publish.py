@@ -83,8 +83,8 @@ def risk_event(unit: Unit, order: Order, reasons: tuple[Reason, ...], cause: Eve
     )
 
 
-def stop_event(unit: Unit, halt: Halt) -> Event:
-    """Record an emergency stop."""
+def stop_event(unit: Unit, halt: Halt, owner: str | None = None) -> Event:
+    """Record an emergency stop; one that reaches a single user only is told to that user only."""
     payload = {
         "haltId": halt.id,
         "scope": halt.scope,
@@ -95,4 +95,4 @@ def stop_event(unit: Unit, halt: Halt) -> Event:
         "startedBy": halt.started_by,
         "fence": halt.fence,
     }
-    return unit.emit(EventType.EMERGENCY_STOP, payload, entity_id=halt.id)
+    return unit.emit(EventType.EMERGENCY_STOP, payload, entity_id=halt.id, user_id=owner)

@@ -21,6 +21,7 @@ class Job(Generic[T]):
     def __init__(self, work: Work[T], after_commit: AfterCommit) -> None:
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.error: Exception | None = None
+        self.begun = False
         self._work = work
         self._after_commit = after_commit
         self._result: T | None = None
@@ -28,6 +29,7 @@ class Job(Generic[T]):
 
     async def run(self, unit: Unit, head: Head | None) -> Head | None:
         """Do the work and write its records; with no head given, take it last. Answer where the head is now."""
+        self.begun = True
         try:
             self._result = await self._work(unit)
         except asyncio.CancelledError:  # would end the writer instead of this one unit

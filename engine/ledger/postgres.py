@@ -16,7 +16,7 @@ from engine.ledger.unit import Unit
 POOL_SIZE = 8
 OPENING_LOCK = 0x51_4C_54_4F  # "QLTO": the advisory lock's number within the ledger's database
 OPENING_WAIT_S = 300.0  # as long as migrations may take
-ATTEMPTS = 5  # of a unit that lost a deadlock or a serialization race
+ATTEMPTS = 5  # of a unit that lost a deadlock or a serialization race, or found its connection dead
 _SETTINGS = {
     "lock_timeout": "5s",
     "statement_timeout": "10s",
@@ -27,6 +27,7 @@ _LOST_RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was ended between two units says this
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # it was shut down, or starts up
 )
@@ -115,6 +116,8 @@ class PostgresWriter:
             except _HELD_UP as error:
                 return job.fail(LedgerBusy(f"rows or connections stayed taken ({type(error).__name__})"))
             except _UNREACHABLE as error:
+                if not job.begun and attempt < ATTEMPTS:
+                    continue  # a connection of the pool was dead before the work began: another may live
                 return job.fail(LedgerError(f"PostgreSQL cannot be reached: {error}"))
             except Exception as error:
                 return job.fail(error)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable
 from engine.trading.halts import ActiveHalt, Halts, TradingState
+from engine.trading.order_input import kept_text
 from engine.trading.order_watch import OrderWatch
 from engine.trading.orders import Orders, request_cancel
 from models.event import EventType
@@ -104,6 +105,7 @@ class KillSwitch:
         self, actor: Actor, request: StopRequest, *, automatic: bool = False
     ) -> StopReport | Refusal:
         """Stop trading in a scope. Repeating a stop in force cancels what still works and changes nothing else."""
+        request = _kept(request)
         try:
             _check_request(request)
         except Refused as refused:
@@ -134,6 +136,7 @@ class KillSwitch:
 
     async def resume(self, actor: Actor, request: StopRequest) -> Resumed | Refusal:
         """Lift the stops of a scope; strategies they paused stay paused until each is resumed."""
+        request = _kept(request)
 
         async def work(unit: Unit, outcome: CommandOutcome) -> tuple[list[Halt], list[StrategyDeployment]]:
             _check_request(request)
@@ -153,7 +156,8 @@ class KillSwitch:
                 "resumedBy": actor.name,
             }
             outcome.entity_id = active[0].id
-            unit.emit(EventType.TRADING_RESUMED, payload, entity_id=active[0].id)
+            owner = await _owner_of(unit, request.scope, request.target)
+            unit.emit(EventType.TRADING_RESUMED, payload, entity_id=active[0].id, user_id=owner)
             waiting = [item for halt in active for item in (halt.report or {}).get("pausedStrategies", [])]
             return active, await unit.find(StrategyDeployment, id__in=waiting, status=StrategyStatus.PAUSED)
 
@@ -214,7 +218,7 @@ class KillSwitch:
             )
             outcome.entity_id = halt.id
             recorded = _Recorded(halt)
-            event = stop_event(unit, halt)
+            event = stop_event(unit, halt, await _owner_of(unit, halt.scope, halt.target))
             recorded.paused = await _pause_strategies(unit, request, event)
             recorded.order_ids = [
                 order.id for order in await _working_in(unit, request.scope, request.target)
@@ -294,6 +298,12 @@ class KillSwitch:
         return task
 
 
+def _kept(request: StopRequest) -> StopRequest:
+    """Answer the request in words that both databases keep: none of them is a reason not to stop."""
+    target = None if request.target is None else kept_text(request.target, 65)
+    return replace(request, target=target, reason=kept_text(request.reason, 501))
+
+
 def _check_request(request: StopRequest) -> None:
     if not 1 <= len(request.reason.strip()) <= 500:
         raise invalid("reason", "must be 1 to 500 characters")
@@ -305,13 +315,22 @@ def _check_request(request: StopRequest) -> None:
 
 
 async def _check_target(unit: Unit, request: StopRequest, instruments: InstrumentTable) -> None:
-    entity_id = (request.target or "")[:40]  # the width of ids; what is longer is none
-    if request.scope is HaltScope.USER and await unit.get(User, id=entity_id) is None:
-        raise not_found("user")
-    if request.scope is HaltScope.STRATEGY and await unit.get(StrategyDeployment, id=entity_id) is None:
-        raise not_found("strategy")
+    owned = request.scope in (HaltScope.USER, HaltScope.STRATEGY)
+    if owned and await _owner_of(unit, request.scope, request.target) is None:
+        raise not_found(request.scope.value.lower())
     if request.scope is HaltScope.SYMBOL and request.target not in instruments:
         raise not_found("symbol")  # a typing error must not look like a stop
+
+
+async def _owner_of(unit: Unit, scope: HaltScope, target: str | None) -> str | None:
+    """Answer whose stop this is; one of everything or of a symbol is nobody's own, and public."""
+    if scope is HaltScope.USER:
+        user = await unit.get(User, id=target)
+        return user.id if user else None
+    if scope is HaltScope.STRATEGY:
+        strategy = await unit.get(StrategyDeployment, id=target)
+        return strategy.user_id if strategy else None
+    return None
 
 
 async def _working_in(unit: Unit, scope: HaltScope, target: str | None) -> list[Order]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.errors import invalid
+from engine.ledger.audit import kept_detail
 from engine.ledger.idempotency import checked_client_id
 from engine.market.instruments import Instrument, InstrumentTable
 from models.fields import LARGEST, scaled
@@ -31,6 +32,11 @@ class Provenance:
 
     origin: OrderOrigin = OrderOrigin.CLIENT
     reduce_only: bool = False
+
+
+def kept_text(text: str, longest: int = 500) -> str:
+    """Answer a client's words as both databases keep them: cut, without NUL and halves of characters."""
+    return str(kept_detail(text[:longest]))
 
 
 def checked_order(request: SubmitOrder, instruments: InstrumentTable) -> Instrument:

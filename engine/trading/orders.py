@@ -17,7 +17,7 @@ from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable
 from engine.market.quotes import QuoteBook
 from engine.trading.halts import PASSES_STOPS, ActiveHalt, Halts, stop_on_record
-from engine.trading.order_input import Provenance, SubmitOrder, checked_order
+from engine.trading.order_input import Provenance, SubmitOrder, checked_order, kept_text
 from engine.trading.order_watch import OrderWatch
 from engine.trading.portfolio import STALE_AFTER_REFRESHES, Valuation, exposure_in, read_exposure
 from engine.trading.risk import Circumstances, Finding, OrderIntent, UserExposure, check_order
@@ -124,8 +124,8 @@ class Orders:
         try:
             user_id = _owner(actor)
             checked_order(request, self.instruments)
-            strategy_id = request.strategy_id
-            if strategy_id and not await StrategyDeployment.exists(id=strategy_id[:40], user_id=user_id):
+            strategy_id = kept_text(request.strategy_id or "", 40)
+            if strategy_id and not await StrategyDeployment.exists(id=strategy_id, user_id=user_id):
                 raise not_found("strategy")
         except Refused as refused:
             refusal = refused.refusal
@@ -176,7 +176,7 @@ class Orders:
         """
 
         async def work(unit: Unit, outcome: CommandOutcome) -> Order:
-            order = await unit.lock(Order, id=order_id[:40])
+            order = await unit.lock(Order, id=kept_text(order_id, 40))
             if order is None or (actor.user_id is not None and order.user_id != actor.user_id):
                 raise not_found("order")
             outcome.entity_id = order.id
@@ -208,8 +208,8 @@ class Orders:
         earlier = await unit.get(Order, user_id=user_id, client_order_id=request.client_order_id)
         if earlier is not None:
             return _repeated(earlier, fingerprint(content), outcome)
-        strategy_id = request.strategy_id
-        if strategy_id and await unit.get(StrategyDeployment, id=strategy_id[:40], user_id=user_id) is None:
+        strategy_id = kept_text(request.strategy_id or "", 40)
+        if strategy_id and await unit.get(StrategyDeployment, id=strategy_id, user_id=user_id) is None:
             raise not_found("strategy")
         fence = await unit.share_fence()
         covered = (user_id, request.symbol, request.strategy_id)
@@ -290,7 +290,7 @@ class Orders:
         )
 
     async def _closable(self, unit: Unit, user_id: str, symbol: str) -> Decimal:
-        position = await unit.get(Position, user_id=user_id, symbol=symbol[:32])
+        position = await unit.get(Position, user_id=user_id, symbol=kept_text(symbol, 32))
         if position is None or position.quantity == 0:
             raise invalid("symbol", "there is no open position in it")
         closing = await unit.find(
@@ -305,7 +305,7 @@ class Orders:
 async def request_cancel(unit: Unit, order: Order, reason: str, cause: Event | None = None) -> None:
     """Note that an order is to be taken back; the desk does it. Asking twice changes nothing."""
     if order.cancel_requested_at is None:
-        order.cancel_requested_at, order.reason = unit.now, reason[:500]
+        order.cancel_requested_at, order.reason = unit.now, kept_text(reason)
         await unit.save(order, "cancel_requested_at", "reason")
         order_event(unit, EventType.ORDER_CANCEL_REQUESTED, order, cause)
 

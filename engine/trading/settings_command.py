@@ -5,6 +5,7 @@ from engine.errors import Refusal, RefusalCode, Refused, invalid
 from engine.ledger.configuration import checked
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
+from engine.trading.order_input import kept_text
 from models.config import ConfigEntry
 from models.event import EventType
 
@@ -20,7 +21,7 @@ async def update_config(
     async def work(unit: Unit, outcome: CommandOutcome) -> ConfigEntry:
         if not 1 <= len(reason.strip()) <= 500:
             raise invalid("reason", "must be 1 to 500 characters")
-        entry = await unit.lock(ConfigEntry, key=key[:64])
+        entry = await unit.lock(ConfigEntry, key=kept_text(key, 64))
         if entry is None:
             raise invalid("key", "is not a setting")
         outcome.entity_id = entry.key
@@ -45,7 +46,7 @@ async def update_config(
             "value": entry.value,
             "previous": before,
             "version": entry.version,
-            "reason": reason,
+            "reason": kept_text(reason),
             "updatedBy": actor.name,
         }
         unit.emit(EventType.CONFIG_CHANGED, payload, entity_id=entry.key)

@@ -73,6 +73,8 @@ async function ask(engine, query, variables = {}) {
 
 /** Follow events after a cursor, for ever and across lost connections. */
 async function* eventsAfter(engine, cursor) {
+  // graphql-ws sends this very object again after a lost connection: moving the cursor along leaves no gap.
+  const variables = { after: cursor }
   const client = createClient({
     url: `${engine.url.replace(/^http/, 'ws')}/graphql`,
     webSocketImpl: WebSocket,
@@ -80,10 +82,8 @@ async function* eventsAfter(engine, cursor) {
     retryAttempts: Infinity,
     retryWait: (failures) => wait(waitMs(failures)),
     shouldRetry: (reason) => !SIGNED_OUT.includes(reason?.code),
-    on: { closed: () => console.error(`connection closed; last cursor ${variables.after}`) },
+    on: { connecting: (isRetry) => isRetry && console.error(`connection lost; going on after ${variables.after}`) },
   })
-  // graphql-ws sends this very object again after a lost connection: moving the cursor along leaves no gap.
-  const variables = { after: cursor }
   try {
     for (;;) {
       for await (const { data } of client.iterate({ query: EVENTS, variables })) {

@@ -205,10 +205,10 @@ async def test_between_two_attempts_the_fact_is_marked_and_others_go_on(sqlite_l
     """A long backoff blocks nobody: the ledger says FAILED, why, and when the next attempt is due."""
     recorder = Recorder()
     slow = RetryPolicy(most_attempts=3, first_delay_s=3600, longest_delay_s=3600)
-    async with running(sqlite_ledger, {SIGNAL: (failing(1),), CREATED: (recorder.handle,)}, slow) as bus:
+    async with running(sqlite_ledger, {SIGNAL: (failing(1),), CREATED: (recorder.handle,)}, slow):
         event = await happened(sqlite_ledger, SIGNAL, entity_id="ord_1")
-        while bus.depth() and not bus.statistics.waiting_retry:
-            await asyncio.sleep(0)
+        while (await _status(event))[0] is not EventStatus.FAILED:
+            pass
         await happened(sqlite_ledger, CREATED, entity_id="ord_2")
         await recorder.has(1)
         row = await TradingEvent.get(id=event.id)
@@ -306,7 +306,9 @@ async def test_an_attempt_is_counted_before_it_is_made(ledger: Ledger) -> None:
     assert seen == [(EventStatus.PENDING, 1), (EventStatus.PENDING, 2)]
 
 
-async def test_open_facts_are_handled_after_a_restart(ledger: Ledger) -> None:
+async def test_open_facts_are_handled_after_a_restart(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Recorded while no dispatcher ran, failed before, or under way when it ended: each is handled, once more."""
     recorder = Recorder()
     begun = asyncio.Event()
@@ -316,12 +318,9 @@ async def test_open_facts_are_handled_after_a_restart(ledger: Ledger) -> None:
         await asyncio.Event().wait()
 
     await happened(ledger, SIGNAL)
-    bus_module_wait, bus_module.CLOSE_WAIT_S = bus_module.CLOSE_WAIT_S, 0.01
-    try:
-        async with running(ledger, {SIGNAL: (interrupted,)}):
-            await begun.wait()
-    finally:
-        bus_module.CLOSE_WAIT_S = bus_module_wait
+    monkeypatch.setattr(bus_module, "CLOSE_WAIT_S", 0.01)
+    async with running(ledger, {SIGNAL: (interrupted,)}):
+        await begun.wait()
     await happened(ledger, SIGNAL)
     await execute("UPDATE trading_events SET status = 'FAILED', attempts = 2 WHERE position = 2")
 

@@ -288,3 +288,17 @@ async def test_tokens_and_secrets_are_made_and_ended(door: Door) -> None:
     for entry in await AuditEntry.all():
         assert "hunter2" not in str(entry.detail)
         assert made["secret"] not in str(entry.detail)
+
+
+async def test_in_production_the_door_says_less(tmp_path: Path) -> None:
+    """No page, no introspection, no hints at names; and the figures are open where the settings say so."""
+    async with running_door(tmp_path, production=True, metrics_public=True) as door:
+        async with door.signed_in() as client:
+            introspected = await client.answer("{ __schema { queryType { name } } }")
+            misspelt = await client.answer("{ helth { score } }")
+            assert (await client.ask("{ me { name } }"))["me"] == {"name": "ann"}
+        async with door.client() as nobody:
+            assert (await nobody.http.get("/graphiql")).status_code == 404
+            assert (await nobody.http.get("/metrics")).status_code == 200
+    assert introspected["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert misspelt["errors"][0]["message"] == "Cannot query field 'helth' on type 'Query'."

@@ -198,3 +198,22 @@ async def test_events_stream_over_sse(door: Door) -> None:
     assert "GRAPHQL_VALIDATION_FAILED" in faulty.text
     assert faulty.text.endswith("event: complete\ndata:\n\n")
     assert plain.status_code == 406
+
+
+async def test_a_revoked_token_ends_its_streams(door: Door) -> None:
+    """Over SSE the end is told inside the stream."""
+    token = await door.token("ann")
+    row = await ApiToken.filter(name="test", user__name="ann").first()
+    assert row is not None
+    body, accept = {"query": "subscription { tradingState { state } }"}, {"accept": "text/event-stream"}
+    async with (
+        door.client(token) as reader,
+        reader.http.stream("POST", "/graphql/stream", json=body, headers=accept) as response,
+    ):
+        lines = response.aiter_lines()
+        told = [await anext(lines), await anext(lines)]
+        assert told == ["event: next", 'data: {"data":{"tradingState":{"state":"ACTIVE"}}}']
+        await door.engine.tokens.revoke(SYSTEM, row.id)
+        rest = [line async for line in lines]
+    assert "UNAUTHENTICATED" in rest[2]
+    assert rest[-3:] == ["event: complete", "data:", ""]

@@ -100,6 +100,24 @@ async def test_the_facts_of_an_order_form_one_chain(paper: TradingDesk) -> None:
     assert {event.user_id for event in chain} == {ann.user_id}
 
 
+async def test_a_position_tells_how_it_opens_changes_and_closes(desk: TradingDesk, venue: SpyVenue) -> None:
+    """Each fill is told once as what it did to the position, also within one instant; a new one opens again."""
+    ann = await desk.user()
+    for side, quantity in ((BUY, "10"), (BUY, "10"), (SELL, "5"), (SELL, "15"), (BUY, "1")):
+        order = await desk.admitted(ann, market(side, quantity))
+        venue.fill(order, quantity)
+        await desk.settle()
+    told = await desk.told(EventType.POSITION_OPENED, EventType.POSITION_UPDATED, EventType.POSITION_CLOSED)
+    assert [fact.type.removeprefix("POSITION_") for fact in told] == [
+        "OPENED",
+        "UPDATED",
+        "UPDATED",
+        "CLOSED",
+        "OPENED",
+    ]
+    assert [fact.payload["quantity"] for fact in told] == ["10", "20", "15", "0", "1"]
+
+
 async def test_money_is_neither_made_nor_lost(desk: TradingDesk, venue: SpyVenue) -> None:
     """After eighty random fills: cash and holdings are the start plus profit less commission.
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.actor import Actor
+from engine.ledger.event import Event
 from engine.ledger.unit import Unit
+from engine.trading.halts import ActiveHalt
 from engine.trading.order_input import SubmitOrder
 from engine.venues.venue import Cancelled, Ending, Filled, VenueOrderState
 from models.event import EventStatus, EventType, TradingEvent
@@ -147,6 +149,25 @@ async def test_an_order_the_venue_never_saw_is_sent_once(
         assert venue.asked[0] == order.id
         assert [sent.order_id for sent in venue.sent] == [order.id]
         assert (await desk.order(order.id)).venue_order_id is not None
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+async def test_an_event_handled_again_asks_before_it_sends(
+    tmp_path: Path, clock: HandClock, is_stopped: bool
+) -> None:
+    """The handler failed after the send: its next attempt finds the order at the venue, stopped or not."""
+    venue = SpyVenue()
+    async with opened_desk(tmp_path, venue=venue, clock=clock) as desk:
+        order = await leave_unconfirmed(desk)
+        created = Event.from_row(await TradingEvent.get(type=EventType.ORDER_CREATED))
+        venue.known[order.id] = remembered(order)
+        if is_stopped:
+            desk.halts.latch(ActiveHalt.of(made_halt(desk)))
+        await desk.execution.send_order(created)
+        await desk.settle()
+        assert [sent.order_id for sent in venue.sent] == [order.id]
+        again = await desk.order(order.id)
+        assert (again.status, again.venue_order_id) == (OrderStatus.SUBMITTED, f"v-{order.id}")
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from engine.actor import Actor
@@ -18,10 +19,10 @@ from engine.trading import execution as execution_module
 from engine.trading import kill_switch as kill_switch_module
 from engine.trading.execution import Execution
 from engine.trading.halts import ActiveHalt, Halts
-from engine.trading.kill_switch import KillSwitch, StopReport, StopRequest
+from engine.trading.kill_switch import KillSwitch, Resumed, StopReport, StopRequest
 from engine.venues.venue import VenueOrder
 from models.event import EventType, TradingEvent
-from models.halt import HaltScope
+from models.halt import Halt, HaltScope
 from models.order import WORKING, Order, OrderStatus
 from tests.trading_desk import (
     OFFICER,
@@ -39,7 +40,7 @@ from tests.unit.market.samples import START, HandClock
 pytestmark = pytest.mark.anyio
 
 SUBMITTERS = 20
-SENT_BEFORE_THE_STOP = 60
+SENT_BEFORE_THE_STOP = 20
 EVERYTHING = StopRequest(HaltScope.ALL, None, "enough")
 
 
@@ -223,6 +224,41 @@ async def test_a_desk_that_has_not_heard_of_a_stop_sends_nothing_either(
             await desk.execution.send_order(created)
             assert len(venue.sent) == (0 if asks else 1)
             assert code_of(await desk.orders.submit(ann, limit("1", quantity="1"))) == "TRADING_HALTED"
+
+
+async def blocked(watcher: asyncpg.Connection, sessions: int) -> None:
+    """Wait until so many of the database's sessions wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while await watcher.fetchval(query) < sessions:
+            pass
+
+
+@pytest.mark.servers
+async def test_a_stop_repeated_during_a_resume_is_a_stop_of_its_own(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Whoever presses again while somebody lifts the first stop has trading stopped, in memory and in the ledger.
+
+    Both are made to meet: a foreign session holds what each transaction takes last.
+    """
+    watcher, holder = await asyncpg.connect(postgres_url), await asyncpg.connect(postgres_url)
+    async with opened_desk(tmp_path, url=postgres_url, venue=SpyVenue()) as desk, asyncio.timeout(30):
+        first = await desk.stop()
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM journal_head FOR UPDATE")
+            resuming = asyncio.create_task(desk.kill_switch.resume(OFFICER, EVERYTHING))
+            await blocked(watcher, 1)
+            stopping = asyncio.create_task(desk.kill_switch.stop(OFFICER, EVERYTHING))
+            await blocked(watcher, 2)
+        report = await stopping
+        assert isinstance(await resuming, Resumed)
+        assert isinstance(report, StopReport)
+        active = [halt.id for halt in await Halt.filter(resumed_at=None)]
+        assert active == [report.halt.id] != [first.halt.id]
+        assert [halt.id for halt in desk.halts.state.halts] == active
+    await watcher.close()
+    await holder.close()
 
 
 @pytest.mark.servers

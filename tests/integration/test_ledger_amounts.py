@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ async def test_a_unit_finds_rows_by_every_comparison(ledger: Ledger) -> None:
     )
 
     async def ask(unit: Unit) -> list[list[str]]:
-        wheres: list[dict[str, object]] = [
+        wheres: list[dict[str, Any]] = [
             {"tick_size": Decimal(2)},
             {"tick_size__gt": Decimal(2), "tick_size__lte": Decimal(4)},
             {"tick_size__gte": Decimal(4)},

@@ -1,6 +1,7 @@
-"""Promises of the ledger in trouble: a foreign writer delays it, too much work is refused, the loop never stands still."""
+"""Promises of the ledger in trouble: a foreign writer delays it, too much work is refused, the loop goes on turning."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,17 @@ from models.audit import AuditEntry
 from models.event import TradingEvent
 from models.user import User
 from tests.integration.conftest import HANDLED
-from tests.ledgers import ANA, PATIENCE_S, SQLITE_FILE, add_user, happened, make_ledger, opened, user_of
+from tests.ledgers import (
+    ANA,
+    PATIENCE_S,
+    SQLITE_FILE,
+    add_user,
+    happened,
+    insert,
+    make_ledger,
+    opened,
+    user_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +76,7 @@ async def test_a_foreign_writer_delays_units_and_nothing_else(sqlite_ledger: Led
 
 async def test_a_foreign_writer_that_stays_is_told_as_busy(tmp_path: Path, migrated_sqlite: Path) -> None:
     """After the wait each unit is refused, nothing of it is written, and the ledger works as soon as it can."""
-    (tmp_path / SQLITE_FILE).write_bytes(migrated_sqlite.read_bytes())
+    shutil.copy(migrated_sqlite, tmp_path / SQLITE_FILE)
     async with opened(make_ledger(tmp_path, clock=HurriedClock())) as ledger:
         with foreign_writer(tmp_path):
             answers = await asyncio.gather(
@@ -176,8 +187,7 @@ async def test_a_row_that_stays_locked_is_told_as_busy(tmp_path: Path, ledger_ur
 @pytest.mark.servers
 async def test_units_that_deadlock_are_tried_again(postgres_ledger: Ledger) -> None:
     """Two units that lock two users in opposite order both end well."""
-    for name in ("x", "y"):
-        await postgres_ledger.write(lambda unit, name=name: unit.insert(user_of(name)))
+    await insert(postgres_ledger, user_of("x"), user_of("y"))
     both = asyncio.Barrier(2)
     tries: list[str] = []
 

@@ -1,8 +1,11 @@
 """Promises of the start: a new ledger is made whole, an old one is left alone, and what cannot serve says why."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -12,19 +15,14 @@ from engine.errors import LedgerError, LedgerTooNew
 from engine.ledger.audit import GENESIS
 from engine.ledger.configuration import CONFIG_DEFAULTS
 from engine.ledger.ledger import Ledger
-from engine.ledger.schema import known_migrations, write_instruments
-from engine.ledger.unit import Unit
+from engine.ledger.schema import applied_migrations, known_migrations, write_instruments
 from models.config import ConfigEntry
 from models.instrument import Instrument
 from models.ledger import Fence, JournalHead, LedgerIdentity
 from tests.ledgers import SQLITE_FILE, execute, make_ledger, opened
 from tests.processes import run_worker
 
-pytestmark = pytest.mark.anyio
-
-
-def _again(ledger: Ledger, folder: Path, ledger_url: str | None, **changes: str) -> Ledger:
-    return make_ledger(folder, url=ledger_url if ledger.dialect == "postgres" else None, **changes)
+pytestmark = [pytest.mark.anyio, pytest.mark.migrates]
 
 
 @pytest.fixture
@@ -117,8 +115,6 @@ async def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
 
 async def test_a_second_process_is_kept_out_of_a_sqlite_ledger(sqlite_ledger: Ledger, tmp_path: Path) -> None:
     """It is told which process holds the ledger; once that one has closed it, the next may open it."""
-    import os
-
     said = await run_worker("open", str(tmp_path))
     assert said.startswith("LedgerInUse: ")
     assert f"process {os.getpid()};" in said
@@ -178,33 +174,24 @@ async def test_processes_that_start_together_make_one_ledger(postgres_url: str) 
 
 async def test_every_migration_is_known_by_its_name(sqlite_ledger: Ledger) -> None:
     """The migrations in the folder are the ones applied."""
-    from engine.ledger.schema import applied_migrations
-
     assert await applied_migrations() == known_migrations() != []
 
 
 async def test_instruments_are_added_and_corrected(ledger: Ledger) -> None:
     """New symbols are added; a changed name, sector or size is taken over; the rest stays as it is."""
-    from decimal import Decimal
-
-    def instrument(sector: str, tick: str) -> Instrument:
-        return Instrument(
-            symbol="IBM",
-            name="IBM",
-            sector=sector,
-            currency="USD",
-            tick_size=Decimal(tick),
-            lot_size=Decimal(1),
+    lot = Decimal(1)
+    for name, sector, tick in (
+        ("Old", "A", "0.01"),
+        ("New", "A", "0.01"),
+        ("New", "B", "0.01"),
+        ("New", "B", "0.05"),
+    ):
+        wanted = Instrument(
+            symbol="IBM", name=name, sector=sector, currency="USD", tick_size=Decimal(tick), lot_size=lot
         )
-
-    for sector, tick in (("Technology", "0.01"), ("Services", "0.01"), ("Services", "0.05")):
-
-        async def work(unit: Unit, wanted: Instrument = instrument(sector, tick)) -> None:
-            await write_instruments(unit, [wanted])
-
-        await ledger.write(work)
+        await ledger.write(partial(write_instruments, wanted=[wanted]))
         kept = await Instrument.get(symbol="IBM")
-        assert (kept.sector, kept.tick_size) == (sector, Decimal(tick))
+        assert (kept.name, kept.sector, kept.tick_size) == (name, sector, Decimal(tick))
 
 
 async def test_a_closed_ledger_says_so(ledger: Ledger) -> None:

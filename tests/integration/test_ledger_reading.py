@@ -102,15 +102,7 @@ BAD = [
     _encoded("x" * 65),
     "A" * 10_000,
 ]
-BAD_NUMBERS = [
-    *BAD,
-    _encoded("-1"),
-    _encoded("1.5"),
-    _encoded(" 1"),
-    _encoded("1_0"),
-    _encoded("9" * 19),
-    _encoded("ord_1"),
-]
+BAD_NUMBERS = [*BAD, *map(_encoded, ["-1", "1.5", " 1", "1_0", "9" * 19, "ord_1"])]
 
 
 async def test_a_bad_cursor_is_refused(sqlite_ledger: Ledger) -> None:

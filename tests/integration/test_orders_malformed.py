@@ -10,9 +10,11 @@ import pytest
 from engine.actor import Actor
 from engine.errors import Refusal, RefusalCode
 from engine.ledger.ledger import Ledger
+from engine.trading.kill_switch import Resumed, StopReport, StopRequest
 from engine.trading.order_input import SubmitOrder
 from engine.trading.settings_command import update_config
 from models.audit import AuditEntry, AuditOutcome
+from models.halt import Halt, HaltScope
 from models.order import Order, OrderType
 from tests.trading_desk import OFFICER, TradingDesk, limit, market, opened_desk, stop
 
@@ -187,3 +189,39 @@ async def test_a_malformed_setting_is_refused_and_writes_one_audit_entry(
     assert refused.message.startswith(words)
     assert await rows_added(desk.ledger, before) == AUDIT_ONLY
     assert desk.config.now == now
+
+
+ODD = "stop\x00it \ud800"
+
+
+async def use_odd_words(desk: TradingDesk, ann: Actor) -> None:
+    """Give reasons that a database cannot keep as they are, to every command that takes one."""
+    order = await desk.admitted(ann, limit("90"))
+    cancelled = await desk.orders.cancel(ann, order.id, ODD)
+    assert isinstance(cancelled, Order)
+    assert not isinstance(
+        await update_config(desk.ledger, OFFICER, "max_concurrent_orders", "9", None, ODD), Refusal
+    )
+    stop_all = StopRequest(HaltScope.ALL, None, ODD)
+    assert isinstance(await desk.kill_switch.stop(OFFICER, stop_all), StopReport)
+    assert isinstance(await desk.kill_switch.resume(OFFICER, stop_all), Resumed)
+    for text in ("\x00", "\ud800"):
+        assert isinstance(await desk.orders.cancel(ann, text, "x"), Refusal)
+        assert (await desk.orders.preview(ann, market(strategy_id=text))).code == "NOT_FOUND"
+        assert (await desk.denied(ann, market(strategy_id=text))).code == "NOT_FOUND"
+        refused = await desk.kill_switch.stop(OFFICER, StopRequest(HaltScope.USER, text, "x"))
+        assert isinstance(refused, Refusal)
+    assert [halt.reason for halt in await Halt.all()] == ["stop\ufffdit ?"]
+
+
+async def test_words_no_database_keeps_are_kept_as_well_as_can_be(desk: TradingDesk, ann: Actor) -> None:
+    """NUL and halves of characters in a reason keep nobody from stopping; in an id they are merely unknown."""
+    await use_odd_words(desk, ann)
+
+
+@pytest.mark.servers
+async def test_words_no_database_keeps_are_the_same_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    """PostgreSQL refuses NUL where SQLite takes it: the commands answer alike on both."""
+    async with opened_desk(tmp_path, url=postgres_url) as desk:
+        desk.quote(IBM="100")
+        await use_odd_words(desk, await desk.user())

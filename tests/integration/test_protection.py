@@ -224,6 +224,7 @@ async def test_a_fill_that_arrives_while_stopped_places_no_stop(tmp_path: Path) 
         await desk.settle()
         assert await held(ann) == 10
         assert await desk.stops(ann) == []
+        assert await desk.told(EventType.ORDER_DENIED) == []
         await desk.resume()
         assert [stop.quantity for stop in await desk.stops(ann)] == [10]
 

@@ -39,14 +39,14 @@ def test_a_handler_has_a_name_in_statistics() -> None:
 
     async def on_fill(event: Event) -> None: ...
 
-    class Callable_:
+    class Handler:
         async def __call__(self, event: Event) -> None: ...
 
         def __repr__(self) -> str:
             return "callable"
 
     assert name_of(on_fill).endswith("on_fill")
-    assert name_of(Callable_()) == "callable"
+    assert name_of(Handler()) == "callable"
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.floats(0, 1000))

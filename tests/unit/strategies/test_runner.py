@@ -1,6 +1,8 @@
 """The runner: who sees which bars, what becomes of intents, and of strategies that break."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -218,6 +220,33 @@ async def test_a_deployment_that_is_paused_before_its_first_bar_never_runs(house
     await house.day()
     assert house.scripted.made == []
     assert house.of_type(EventType.SIGNAL_GENERATED) == []
+
+
+async def test_a_deployment_that_is_paused_while_it_is_read_never_runs(house: House, ann: Actor) -> None:
+    """What the ledger said a moment ago gives way to the fact that has come meanwhile."""
+    row = await house.deployed(ann, "buy 1")
+    entering = asyncio.create_task(house.runner.on_step(house.price(bar())))
+    await asyncio.sleep(0)  # now it waits for the ledger
+    assert not entering.done()
+    (deployed,) = house.of_type(EventType.STRATEGY_DEPLOYED)
+    house.runner.follow([replace(deployed, type=EventType.STRATEGY_PAUSED)])
+    await entering
+    assert house.scripted.made == []
+    assert house.runner.status() == RunnerStatus(0, 1, 0, "")
+    assert (await StrategyDeployment.get(id=row.id)).status is StrategyStatus.RUNNING
+
+
+async def test_a_position_that_changes_while_a_strategy_is_read_is_told(house: House, ann: Actor) -> None:
+    """The fact is newer than what was read; other symbols are not its business."""
+    await house.deployed(ann)
+    entering = asyncio.create_task(house.runner.on_step(house.price(bar())))
+    await asyncio.sleep(0)
+    assert not entering.done()
+    (deployed,) = house.of_type(EventType.STRATEGY_DEPLOYED)
+    opened_now = replace(deployed, type=EventType.POSITION_OPENED, symbol="IBM", payload={"quantity": "5"})
+    house.runner.follow([opened_now, replace(opened_now, symbol="AAPL")])
+    await entering
+    assert house.scripted.made[0].held == [("IBM", Decimal(5))]
 
 
 async def test_the_status_names_only_a_few(house: House, ann: Actor) -> None:
