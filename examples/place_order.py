@@ -37,7 +37,7 @@ SUBMIT = """
 mutation Submit($input: SubmitOrderInput!) {
   submitOrder(input: $input) {
     __typename
-    ... on OrderAccepted { order { id } }
+    ... on OrderAccepted { order { id status filledQuantity averagePrice reason } }
     ... on OrderDenied { code message }
     ... on IdempotencyConflict { message }
   }
@@ -53,7 +53,7 @@ subscription Events($after: String) {
   }
 }
 """
-LAST_EVENTS = {"ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_EXPIRED", "ORDER_DENIED"}
+ENDED = {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}  # the events are called ORDER_FILLED and so on
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -164,19 +164,26 @@ async def place_order(engine: Engine, symbol: str, quantity: str, client_order_i
         outcome = (await engine.ask(http, SUBMIT, {"input": order}))["submitOrder"]
     if outcome["__typename"] != "OrderAccepted":
         raise NotFilled(f"{outcome['__typename']}: {outcome['message']}")
-    order_id = outcome["order"]["id"]
-    print(f"order {order_id} ({client_order_id}) accepted: buy {quantity} {symbol}", flush=True)
+    placed = outcome["order"]
+    print(f"order {placed['id']} ({client_order_id}) accepted: buy {quantity} {symbol}", flush=True)
+    if placed["status"] in ENDED:  # a repeated id: this order is done, its events lie before the cursor
+        return tell_end(placed["status"], placed)
     async with aclosing(engine.events(newest[0]["node"]["cursor"] if newest else None)) as events:
         async for cursor, event in events:
-            if event["entityId"] != order_id:
+            if event["entityId"] != placed["id"]:
                 continue
-            payload = event["payload"]
-            print(f"{event['type']} {payload['filledQuantity']}/{quantity} cursor {cursor}", flush=True)
-            if event["type"] == "ORDER_FILLED":
-                print(f"filled {payload['filledQuantity']} at {payload['averagePrice']}")
-                return
-            if event["type"] in LAST_EVENTS:
-                raise NotFilled(f"the order ended with {event['type']}: {payload.get('reason')}")
+            filled = f"{event['payload']['filledQuantity']}/{quantity}"
+            print(f"{event['type']} {filled} cursor {cursor}", flush=True)
+            status = event["type"].removeprefix("ORDER_")
+            if status in ENDED:
+                return tell_end(status, event["payload"])
+
+
+def tell_end(status: str, order: Json) -> None:
+    """Print what became of the order. Raises NotFilled when it was not filled."""
+    if status != "FILLED":
+        raise NotFilled(f"the order is {status}: {order['reason']}")
+    print(f"filled {order['filledQuantity']} at {order['averagePrice']}")
 
 
 def from_environment(name: str, what: str) -> str:

@@ -322,7 +322,7 @@ async def opened_desk(
         kill_switch=kill_switch,
         execution=execution,
     )
-    await start_desk(desk, data_dir)
+    await start_desk(desk)
     try:
         yield desk
     finally:
@@ -383,23 +383,9 @@ def paper_venue(clock: Clock) -> PaperVenue:
     return PaperVenue(clock, INSTRUMENTS, TERMS)
 
 
-_new_ledger: list[bytes] = []  # a ledger fresh from its migrations, kept because they take most of a test
-
-
-async def _open_ledger(desk: TradingDesk, data_dir: Path) -> None:
-    path = data_dir / "ledger.sqlite3"
-    if desk.ledger.dialect == "sqlite" and _new_ledger and not path.exists():
-        path.write_bytes(_new_ledger[0])
-    is_new = not path.exists()
-    await desk.ledger.open(frozenset(desk.table))
-    if desk.ledger.dialect == "sqlite" and is_new:
-        with closing(sqlite3.connect(path)) as connection:
-            _new_ledger[:] = [connection.serialize()]
-
-
-async def start_desk(desk: TradingDesk, data_dir: Path) -> None:
+async def start_desk(desk: TradingDesk) -> None:
     """Start in the order of the runtime: what is kept first, then what follows, then what acts."""
-    await _open_ledger(desk, data_dir)
+    await desk.ledger.open(frozenset(desk.table))
     position = await journal.last_position()
     desk.config.load(await ConfigEntry.all())
     desk.halts.load(await Halt.filter(resumed_at=None))

@@ -13,8 +13,8 @@ from models.order import Order
 
 
 def text(value: Decimal | None) -> str | None:
-    """Answer an amount as plain decimal text, the way payloads carry it."""
-    return None if value is None else f"{value:f}"
+    """Answer an amount as plain decimal text without trailing zeros, the way payloads carry it."""
+    return None if value is None else f"{value.normalize() + 0:f}"  # + 0: no minus zero
 
 
 def order_payload(order: Order) -> dict[str, Any]:

@@ -18,14 +18,14 @@ const PATIENCE_MS = 120_000 // for the fill; the order goes on working after tha
 const ATTEMPTS = 6 // at each request
 const LONGEST_WAIT_MS = 15_000
 const SIGNED_OUT = [4401, 4403] // close codes: the token proves nothing, there is no use in trying again
-const LAST_EVENTS = ['ORDER_CANCELLED', 'ORDER_REJECTED', 'ORDER_EXPIRED', 'ORDER_DENIED']
+const ENDED = ['FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED'] // the events are called ORDER_FILLED and so on
 
 const NEWEST = '{ eventHistory(first: 1) { edges { node { cursor } } } }'
 const SUBMIT = `
   mutation Submit($input: SubmitOrderInput!) {
     submitOrder(input: $input) {
       __typename
-      ... on OrderAccepted { order { id } }
+      ... on OrderAccepted { order { id status filledQuantity averagePrice reason } }
       ... on OrderDenied { code message }
       ... on IdempotencyConflict { message }
     }
@@ -106,17 +106,21 @@ async function placeOrder(engine, symbol, quantity, clientOrderId) {
   const input = { clientOrderId, symbol, side: 'BUY', type: 'MARKET', quantity }
   const outcome = (await ask(engine, SUBMIT, { input })).submitOrder
   if (outcome.__typename !== 'OrderAccepted') throw new NotFilled(`${outcome.__typename}: ${outcome.message}`)
-  const orderId = outcome.order.id
-  console.log(`order ${orderId} (${clientOrderId}) accepted: buy ${quantity} ${symbol}`)
+  const placed = outcome.order
+  console.log(`order ${placed.id} (${clientOrderId}) accepted: buy ${quantity} ${symbol}`)
+  // A repeated id: this order is done, its events lie before the cursor.
+  if (ENDED.includes(placed.status)) return tellEnd(placed.status, placed)
   for await (const { cursor, event } of eventsAfter(engine, newest)) {
-    if (event.entityId !== orderId) continue
+    if (event.entityId !== placed.id) continue
     console.log(`${event.type} ${event.payload.filledQuantity}/${quantity} cursor ${cursor}`)
-    if (event.type === 'ORDER_FILLED') {
-      console.log(`filled ${event.payload.filledQuantity} at ${event.payload.averagePrice}`)
-      return
-    }
-    if (LAST_EVENTS.includes(event.type)) throw new NotFilled(`the order ended with ${event.type}: ${event.payload.reason}`)
+    const status = event.type.replace('ORDER_', '')
+    if (ENDED.includes(status)) return tellEnd(status, event.payload)
   }
+}
+
+function tellEnd(status, order) {
+  if (status !== 'FILLED') throw new NotFilled(`the order is ${status}: ${order.reason}`)
+  console.log(`filled ${order.filledQuantity} at ${order.averagePrice}`)
 }
 
 function fail(code, words) {

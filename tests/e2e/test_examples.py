@@ -92,9 +92,8 @@ def test_a_script_places_an_order_and_sees_it_fill(engine: TradingEngine, script
     events = engine.rows("SELECT type FROM trading_events WHERE entity_id = ? ORDER BY position", order["id"])
     assert [event["type"] for event in events] == ["ORDER_CREATED", "ORDER_SUBMITTED", "ORDER_FILLED"]
     again = run(script, "MSFT", "3", client_order_id, **settings)
-    assert (again.returncode, engine.rows("SELECT count(*) AS n FROM trading_orders")[0]["n"]) is not None
-    repeated = engine.rows("SELECT * FROM trading_orders WHERE client_order_id = ?", client_order_id)
-    assert len(repeated) == 1
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, done.stdout.splitlines()[-1])
+    assert len(engine.rows("SELECT * FROM trading_orders WHERE client_order_id = ?", client_order_id)) == 1
 
 
 @pytest.mark.parametrize("name", ["py", "mjs"])

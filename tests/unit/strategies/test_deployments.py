@@ -10,6 +10,7 @@ from engine.actor import SYSTEM
 from engine.errors import Refusal, RefusalCode
 from engine.strategies.deployment_status import TRANSITIONS, DeploymentMove, next_status
 from engine.strategies.deployments import MOST_RUNNING, MOST_SYMBOLS
+from engine.trading.halts import ActiveHalt
 from engine.trading.kill_switch import StopRequest
 from models.audit import AuditEntry, AuditOutcome
 from models.event import EventType
@@ -116,6 +117,9 @@ async def test_only_so_many_run_at_a_time(house: House) -> None:
     assert (refusal.code, refusal.limit, refusal.observed) == (RefusalCode.ILLEGAL_STATE, "20", "20")
     await house.deployments.stop(actor, rows[0].id, "makes room")
     assert isinstance(await house.deployments.deploy(actor, one_more), StrategyDeployment)
+    await house.deployments.pause(actor, rows[1].id, "makes room, too")
+    await house.deployed(actor, client_deployment_id="in-its-place")
+    assert refused(await house.deployments.resume(actor, rows[1].id, "no room")).limit == "20"
 
 
 async def test_pausing_resuming_and_stopping_say_so(house: House) -> None:
@@ -205,6 +209,16 @@ async def test_a_stop_of_another_process_is_seen_in_the_ledger(house: House) -> 
     row = await house.deployed(actor)
     await house.kill_switch.stop(SYSTEM, StopRequest(HaltScope.STRATEGY, row.id, "odd"))
     house.halts.load([])  # as in a process that has not heard of it yet
+    assert refused(await house.deployments.resume(actor, row.id, "go on")).code is RefusalCode.TRADING_HALTED
+
+
+async def test_a_stop_that_is_not_recorded_yet_counts_as_well(house: House) -> None:
+    """It is latched in memory before anything is written."""
+    actor = await house.user()
+    row = await house.deployed(actor)
+    await house.deployments.pause(actor, row.id, "a look")
+    now = house.clock.now()
+    house.halts.latch(ActiveHalt("hlt_now", HaltScope.USER, actor.user_id, "at once", now, "ann", False))
     assert refused(await house.deployments.resume(actor, row.id, "go on")).code is RefusalCode.TRADING_HALTED
 
 

@@ -129,13 +129,14 @@ async def test_a_strategy_that_does_nothing_has_a_row_of_noughts(house: House, a
 
 async def test_what_fills_after_a_pause_is_still_counted(house: House, ann: Actor) -> None:
     """Orders that worked go on; their fills belong to the strategy."""
-    row = await house.deployed(ann, "buy 10")
-    await house.day("100")
+    row = await house.deployed(ann, "-,-,-,buy 10")
+    for _ in range(4):
+        await house.day("100")
     await house.deployments.pause(ann, row.id, "a look")
-    await house.day("110")
-    await house.day("120")
-    assert counts((await rows(row.id))[2]) == (0, 0, 0, 1)
-    assert set(await rows(row.id)) == {1, 2}
+    for _ in range(4):
+        await house.day("110")
+    assert counts((await rows(row.id))[5]) == (0, 0, 0, 1)
+    assert set(await rows(row.id)) == {1, 2, 3, 4, 5}
 
 
 async def test_orders_by_hand_take_no_part(house: House, ann: Actor) -> None:
