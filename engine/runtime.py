@@ -146,7 +146,7 @@ class Engine:
             runner=self.runner,
             bus=self.bus,
             publish=self.publish,
-            market_day_done=Performance(ledger, self.quotes, self.clock).on_step,
+            performance=Performance(ledger, self.quotes, self.clock),
         )
         plan = FeedPlan.of(settings.replay, settings.instruments, settings.speed, settings.currency)
         self.desk = Desk(parts, plan)

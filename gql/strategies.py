@@ -220,7 +220,7 @@ class StrategyMutations:
             refused(result) if isinstance(result, Refusal) else StrategyDeployed(strategy=Strategy.of(result))
         )
 
-    @mutation("Pause a strategy: it keeps looking and signals nothing.")
+    @mutation("Pause a strategy: it sees no bars and signals nothing until it is resumed.")
     async def pause_strategy(self, info: Info, input: WhichStrategy) -> StrategyResult:
         context, strategy_id = info.context, printable(input.id)
         result = await context.engine.deployments.pause(context.actor, strategy_id, printable(input.reason))

@@ -1,7 +1,7 @@
 """The desk: what only one process of the system does. Feeds, venue, strategies and event handlers run here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from engine.market.instruments import InstrumentTable, read_instruments
 from engine.market.keeper import FIELDS, QuoteKeeper, to_row
 from engine.market.quotes import Quote, QuoteBook
 from engine.market.replay import ReplayFeed
+from engine.strategies.performance import Performance
 from engine.strategies.runner import StrategyRunner
 from engine.trading.execution import Execution, book_of_ledger
 from engine.trading.orders import Orders
@@ -77,7 +78,7 @@ class DeskParts:
     runner: StrategyRunner
     bus: Bus
     publish: Callable[[str, object], None]
-    market_day_done: Callable[[MarketStep], Awaitable[None]]
+    performance: Performance
 
 
 class Desk:
@@ -145,11 +146,14 @@ class Desk:
         await self._parts.bus.close()
         await self._parts.execution.close()
         await self._write_quotes(self._keeper.rest())
+        await self._parts.performance.finish()
         self.is_active = False
 
     async def _run(self, feed: ReplayFeed) -> None:
         try:
             await feed.run(self._on_step)
+            await self._write_quotes(self._keeper.rest())
+            await self._parts.performance.finish()
         except Exception as error:
             log.exception("the feed failed")
             self._fail(error)
@@ -161,7 +165,7 @@ class Desk:
         self._keeper.take(parts.quotes.update(step, self._plan.source))
         await self._write_quotes(self._keeper.due(float(parts.config.now.market_data_refresh_seconds)))
         await parts.runner.on_step(step)
-        await parts.market_day_done(step)
+        await parts.performance.on_step(step)
 
     async def _write_quotes(self, quotes: list[Quote]) -> None:
         if not quotes:

@@ -26,6 +26,7 @@ class LogFormat(StrEnum):
 
 
 _QUIET = {
+    "tortoise": logging.WARNING,  # at INFO it tells of its end, beside the one line of a start that failed
     "tortoise.db_client": logging.INFO,  # at DEBUG it prints every statement's parameters, secrets included
     "asyncio": logging.WARNING,  # at DEBUG it tells which selector it uses
     "websockets": logging.INFO,  # at DEBUG it prints every frame

@@ -67,7 +67,7 @@ async def test_an_order_event_says_what_became_of_the_order() -> None:
         "status": "FILLED",
         "quantity": "0.00000001",
         "filledQuantity": "100",
-        "averagePrice": "100.50",
+        "averagePrice": "100.5",
         "limitPrice": "100.5",
         "stopPrice": None,
         "origin": "STRATEGY",

@@ -51,12 +51,18 @@ class CountingVenue(SpyVenue):
         super().submit(order)
         if len(self.sent) == SENT_BEFORE_THE_STOP:
             self.enough.set()
-        elif len(self.sent) == SENT_BEFORE_THE_STOP + 5:
+        elif len(self.sent) == self.late_at:
             self.late.set()
+
+    async def five_more(self) -> None:
+        """Wait until five more orders were sent than at this moment."""
+        self.late_at = len(self.sent) + 5
+        await self.late.wait()
 
     def __init__(self) -> None:
         super().__init__()
         self.enough, self.late = asyncio.Event(), asyncio.Event()
+        self.late_at = -1
 
 
 class ForgetfulLatch(Halts):
@@ -74,10 +80,11 @@ def late_switch(venue: "CountingVenue") -> type[KillSwitch]:
             self, actor: Actor, request: StopRequest, *, automatic: bool = False
         ) -> StopReport | Refusal:
             async def stop_later() -> StopReport | Refusal:
-                await venue.late.wait()
+                await five_more
                 return await really_stop(actor, request, automatic=automatic)
 
             really_stop = super().stop
+            five_more = asyncio.create_task(venue.five_more())
             self._later(stop_later())
             return Refusal(RefusalCode.OVERLOADED, "will stop soon")
 
