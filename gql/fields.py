@@ -15,7 +15,7 @@ class Decorator(Protocol):
 
 
 def query(description: str) -> Decorator:
-    """Declare a field of Query."""
+    """Declare a field of Query, or one of a type that is worked out only where it is asked for."""
     return cast(Decorator, strawberry.field(description=description))
 
 

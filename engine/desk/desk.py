@@ -11,6 +11,7 @@ from engine.clock import Clock
 from engine.errors import EngineError, MarketDataError
 from engine.events.bus import Bus
 from engine.events.handler import HandlerTable
+from engine.events.publish import market_data_update
 from engine.ledger.configuration import Configuration
 from engine.ledger.ledger import Ledger
 from engine.ledger.schema import write_instruments
@@ -184,7 +185,7 @@ class Desk:
         except EngineError as error:
             log.warning("quotes could not be kept", error=str(error))
         for quote in quotes:
-            self._parts.publish(f"quote:{quote.symbol}", asdict(quote))
+            market_data_update(self._parts.publish, quote.symbol, asdict(quote))
 
     async def _keep_instruments(self, table: InstrumentTable) -> None:
         rows = [

@@ -1,6 +1,6 @@
 """The facts recorded most often, each by one call that knows its payload; used inside units of work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -58,6 +58,11 @@ def signal_event(
     return unit.emit(
         EventType.SIGNAL_GENERATED, payload, entity_id=signal_id, user_id=user_id, symbol=symbol, cause=cause
     )
+
+
+def market_data_update(publish: Callable[[str, object], None], symbol: str, figures: Mapping[str, Any]) -> None:
+    """Tell a new quote (MARKET_DATA_UPDATE). It is telemetry: the latest wins, nothing is kept in the journal."""
+    publish(f"quote:{symbol}", {"type": EventType.MARKET_DATA_UPDATE.value, **figures})
 
 
 def risk_event(unit: Unit, order: Order, reasons: tuple[Reason, ...], cause: Event | None = None) -> Event:

@@ -58,8 +58,10 @@ class Visitor:
         self.page.keyboard.press("Control+Enter")
 
     def choose(self, operation: str) -> None:
-        """Run one of a tab's operations by the button's menu."""
-        self.page.get_by_role("button", name="Execute query").click()
+        """Run one of a tab's operations by the button's menu, which is there once the editor has read them."""
+        button = self.page.get_by_role("button", name="Execute query")
+        expect(button).to_have_attribute("aria-haspopup", "menu", timeout=PATIENCE_MS)
+        button.click()
         self.page.get_by_role("menuitem", name=operation, exact=True).click()
 
     @property
