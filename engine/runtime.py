@@ -23,7 +23,7 @@ from engine.ledger.ledger import Ledger
 from engine.ledger.tail import JournalTail
 from engine.live.hub import Hub
 from engine.live.wire import RedisWire
-from engine.live.wire_state import WireState
+from engine.live.wire_state import WireState, WireStatus
 from engine.market.keeper import from_row
 from engine.market.quotes import QuoteBook
 from engine.monitoring.alerts import Alerts
@@ -281,7 +281,10 @@ class Engine:
         self.tail.nudge()
 
     def _wire_changed(self, state: WireState) -> None:
-        log.warning("the wire changed", status=state.status, reason=state.reason)
+        if state.status is WireStatus.UP:
+            log.info("the wire carries live news")
+        else:
+            log.warning("the wire is away; live news is read from the ledger", reason=state.reason)
 
     def _sign_in_failed(self, kind: str) -> None:
         self.metrics.count("security_sign_in_failures_total", reason=kind)

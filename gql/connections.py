@@ -64,9 +64,11 @@ def requested(first: int | None, after: str | None, last: int | None, before: st
     return PageRequest(first, after, last, before)
 
 
-async def read_page(query: QuerySet[Row], key: str, request: PageRequest) -> Page[Row]:
+async def read_page(
+    query: QuerySet[Row], key: str, request: PageRequest, *others: QuerySet[Row]
+) -> Page[Row]:
     """Read one page by a unique key; a page of its own where the rows are still to be turned into nodes."""
-    return await page(query, key, request)
+    return await page(query, key, request, *others)
 
 
 def connect(read: Page[Any], nodes: list[Node]) -> Connection[Node]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from engine.errors import Refusal
@@ -176,10 +175,11 @@ RetryEventResult = Annotated[
 ]
 
 
-def _visible(query: QuerySet[EventRow], context: Context) -> QuerySet[EventRow]:
+def _visible(query: QuerySet[EventRow], context: Context) -> list[QuerySet[EventRow]]:
+    """Answer the viewer's part of the history: everything, or one's own and what is public, read apart."""
     if context.sees_all:
-        return query
-    return query.filter(Q(user_id=context.user_id) | Q(user_id__isnull=True, type__in=PUBLIC))
+        return [query]
+    return [query.filter(user_id=context.user_id), query.filter(user_id__isnull=True, type__in=PUBLIC)]
 
 
 @strawberry.type
@@ -198,8 +198,8 @@ class EventQueries:
         chosen = filter or EventFilter()
         if chosen.user_id is not None and not context.sees_all and chosen.user_id != context.user_id:
             context.foreign("event")
-        query = _visible(chosen.narrow(EventRow.all()), context)
-        page = await read_page(query, "position", requested(first, after, last, before))
+        mine, *public = _visible(chosen.narrow(EventRow.all()), context)
+        page = await read_page(mine, "position", requested(first, after, last, before), *public)
         return connect(page, [TradingEvent.of_row(row, context) for row in page.rows])
 
     @query("One event; null when it is unknown or not yours to see.")

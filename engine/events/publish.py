@@ -60,7 +60,9 @@ def signal_event(
     )
 
 
-def market_data_update(publish: Callable[[str, object], None], symbol: str, figures: Mapping[str, Any]) -> None:
+def market_data_update(
+    publish: Callable[[str, object], None], symbol: str, figures: Mapping[str, Any]
+) -> None:
     """Tell a new quote (MARKET_DATA_UPDATE). It is telemetry: the latest wins, nothing is kept in the journal."""
     publish(f"quote:{symbol}", {"type": EventType.MARKET_DATA_UPDATE.value, **figures})
 

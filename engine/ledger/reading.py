@@ -40,18 +40,20 @@ class Page(Generic[M]):
     has_previous: bool
 
 
-async def page(query: QuerySet[M], key: str, request: PageRequest) -> Page[M]:
+async def page(query: QuerySet[M], key: str, request: PageRequest, *others: QuerySet[M]) -> Page[M]:
     """Read one page, newest first by a unique, ordered `key` field: its cost does not grow with depth.
 
+    With other queries of the same model, whose rows are not in the first, the page is of them all: each is read along
+    its own index and the rows are merged, where one query with an OR would have to sort everything.
     Raises Refused naming the argument when one is out of bounds or a cursor was never ours.
     """
     backwards = request.last is not None
     size = _size(request)
-    if request.after is not None:
-        query = query.filter(**{f"{key}__lt": _decode(request.after, "after", query.model, key)})
-    if request.before is not None:
-        query = query.filter(**{f"{key}__gt": _decode(request.before, "before", query.model, key)})
-    rows = await query.order_by(key if backwards else f"-{key}").limit(size + 1)
+    rows: list[M] = []
+    for each in (query, *others):
+        rows += await _bounded(each, key, request).order_by(key if backwards else f"-{key}").limit(size + 1)
+    if others:
+        rows.sort(key=lambda row: getattr(row, key), reverse=not backwards)
     more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -61,6 +63,14 @@ async def page(query: QuerySet[M], key: str, request: PageRequest) -> Page[M]:
         has_next=request.before is not None if backwards else more,
         has_previous=more if backwards else request.after is not None,
     )
+
+
+def _bounded(query: QuerySet[M], key: str, request: PageRequest) -> QuerySet[M]:
+    if request.after is not None:
+        query = query.filter(**{f"{key}__lt": _decode(request.after, "after", query.model, key)})
+    if request.before is not None:
+        query = query.filter(**{f"{key}__gt": _decode(request.before, "before", query.model, key)})
+    return query
 
 
 def _size(request: PageRequest) -> int:

@@ -120,7 +120,10 @@ def test_commands_answer_while_nothing_runs(tmp_path: Path) -> None:
     closed = engine.command("open")
     assert (closed.returncode, closed.stdout) == (1, "")
     assert "no engine is running" in closed.stderr
-    with running_engine(engine.data_dir, "--no-demo") as running, client_of(running.url, token.strip()) as client:
+    with (
+        running_engine(engine.data_dir, "--no-demo") as running,
+        client_of(running.url, token.strip()) as client,
+    ):
         assert client.ask("{ me { name } tradingState { state } }") == {
             "me": {"name": "olga"},
             "tradingState": {"state": "HALTED"},

@@ -44,7 +44,9 @@ def what_is_missing(shown: Json) -> list[str]:
         "a fill": nodes(shown["executions"]),
         "a position": nodes(shown["positions"]),
         "a portfolio that has traded": shown["portfolio"]["cash"] != "100000",
-        "a denial with its figures": [v for v in nodes(shown["riskViolations"]) if v["limit"] and v["observed"]],
+        "a denial with its figures": [
+            v for v in nodes(shown["riskViolations"]) if v["limit"] and v["observed"]
+        ],
         "an alert": nodes(shown["alerts"]),
         "a running strategy": [s for s in nodes(shown["strategies"]) if s["status"] == "RUNNING"],
         "metrics": len(figures) > 20,
@@ -126,9 +128,9 @@ def test_an_emergency_stop_outlives_a_kill(start_engine: StartEngine) -> None:
     engine = start_engine("--no-demo", "--speed", "5")
     operator = engine.token("operator", "OPERATOR")
     with client_of(engine.url, operator) as client:
-        resting = client.submit(
-            type="LIMIT", limitPrice="1", clientOrderId="resting", timeInForce="GTC"
-        )["order"]["id"]
+        resting = client.submit(type="LIMIT", limitPrice="1", clientOrderId="resting", timeInForce="GTC")[
+            "order"
+        ]["id"]
         until(lambda: client.order_status(resting) == "SUBMITTED", "the order works")
         stopped = client.ask(STOP, input={"reason": "try it", "scope": "ALL"})["emergencyStop"]
         assert [order["id"] for order in stopped["cancelled"]] == [resting]

@@ -35,7 +35,9 @@ async def test_one_is_the_desk_and_the_next_takes_over(postgres_url: str) -> Non
             while waiting:
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 assert len(done) == 1
-                assert await onlooker.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 1
+                assert (
+                    await onlooker.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 1
+                )
                 await waiting.pop(done.pop()).close()
     finally:
         await onlooker.close()
