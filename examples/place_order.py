@@ -167,7 +167,8 @@ async def place_order(engine: Engine, symbol: str, quantity: str, client_order_i
     placed = outcome["order"]
     print(f"order {placed['id']} ({client_order_id}) accepted: buy {quantity} {symbol}", flush=True)
     if placed["status"] in ENDED:  # a repeated id: this order is done, its events lie before the cursor
-        return tell_end(placed["status"], placed)
+        tell_end(placed["status"], placed)
+        return
     async with aclosing(engine.events(newest[0]["node"]["cursor"] if newest else None)) as events:
         async for cursor, event in events:
             if event["entityId"] != placed["id"]:
@@ -176,7 +177,8 @@ async def place_order(engine: Engine, symbol: str, quantity: str, client_order_i
             print(f"{event['type']} {filled} cursor {cursor}", flush=True)
             status = event["type"].removeprefix("ORDER_")
             if status in ENDED:
-                return tell_end(status, event["payload"])
+                tell_end(status, event["payload"])
+                return
 
 
 def tell_end(status: str, order: Json) -> None:

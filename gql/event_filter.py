@@ -10,7 +10,7 @@ from tortoise.queryset import QuerySet
 
 from engine.ledger.event import Event
 from gql.choices import EventType, Priority
-from gql.inputs import LONGEST_SEARCH, LONGEST_SYMBOL, bounded
+from gql.inputs import LONGEST_ID, LONGEST_SEARCH, LONGEST_SYMBOL, bounded
 from models.event import TradingEvent as EventRow
 
 
@@ -73,10 +73,10 @@ class EventFilter:
     def _equalities(self) -> dict[str, str]:
         found = {}
         for name, field, value, longest in (
-            ("user_id", "userId", self.user_id, 64),
+            ("user_id", "userId", self.user_id, LONGEST_ID),
             ("symbol", "symbol", self.symbol, LONGEST_SYMBOL),
-            ("entity_id", "entityId", self.entity_id, 64),
-            ("correlation_id", "correlationId", self.correlation_id, 64),
+            ("entity_id", "entityId", self.entity_id, LONGEST_ID),
+            ("correlation_id", "correlationId", self.correlation_id, LONGEST_ID),
         ):
             if value is not None:
                 found[name] = bounded(value, field, longest)

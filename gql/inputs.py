@@ -2,7 +2,8 @@
 
 from engine.errors import invalid
 
-LONGEST_ID = 64
+LONGEST_ID = 40  # the width of our ids in the ledger, which refuses to be asked for a longer one
+LONGEST_CLIENT_ID = 64
 LONGEST_SYMBOL = 32
 LONGEST_SEARCH = 100
 

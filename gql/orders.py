@@ -17,7 +17,7 @@ from gql.choices import DenialCode, OrderOrigin, OrderSide, OrderStatus, OrderTy
 from gql.connections import After, Before, Connection, First, Last, connection, requested
 from gql.context import Info
 from gql.fields import mutation, query, subscription
-from gql.inputs import LONGEST_SYMBOL, bounded, printable
+from gql.inputs import LONGEST_CLIENT_ID, LONGEST_SYMBOL, bounded, printable
 from gql.ownership import find_visible, note_foreign, visible
 from gql.refusals import IdempotencyConflict, Refused, RiskReason
 from models.event import EventType
@@ -117,7 +117,7 @@ class OrderFilter:
         if self.strategy_id is not None:
             found["strategy_id"] = bounded(self.strategy_id, "strategyId")
         if self.client_order_id is not None:
-            found["client_order_id"] = bounded(self.client_order_id, "clientOrderId")
+            found["client_order_id"] = bounded(self.client_order_id, "clientOrderId", LONGEST_CLIENT_ID)
         return found
 
 

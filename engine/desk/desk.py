@@ -136,6 +136,7 @@ class Desk:
         await parts.bus.start(table)
         if self._feed is not None:
             self._task = asyncio.create_task(self._run(self._feed), name="feed")
+            await asyncio.sleep(0)  # let it begin: whoever asks next is told LIVE
 
     async def close(self) -> None:
         """Stop in the opposite order; what the venue reported is recorded first."""

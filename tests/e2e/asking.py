@@ -1,4 +1,4 @@
-"""GraphQL as a script speaks it: over HTTP and over graphql-transport-ws, without any code of the product."""
+"""GraphQL as a script speaks it: over HTTP and over graphql-transport-ws, without any of the product's own clients."""
 
 import itertools
 import json
@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
+
+from tests.running import until
 
 PATIENCE_S = 30.0  # for what takes a moment on an idle machine; a bound, not a measurement
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -93,11 +95,19 @@ class Client:
         """Answer where an order stands."""
         return str(self.ask("query ($id: ID!) { order(id: $id) { status } }", id=order_id)["order"]["status"])
 
+    def wait_for_fill(self, order_id: str) -> None:
+        """Wait until an order is filled."""
+        until(lambda: self.order_status(order_id) == "FILLED", f"order {order_id} fills")
+
     def component(self, name: str) -> Json:
         """Answer how a component is."""
         components = self.ask("{ health { components { name status reason } } }")["health"]["components"]
         found: Json = next(component for component in components if component["name"] == name)
         return found
+
+    def wait_for_component(self, name: str, status: str) -> Json:
+        """Wait until a component is as wanted, and answer how it is."""
+        return until(lambda: (seen := self.component(name))["status"] == status and seen, f"{name}: {status}")
 
     def health(self) -> Json:
         """Answer how the whole is."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.asking import RESUME, STOP, Client, Json, client_of
+from tests.e2e.asking import RESUME, STOP, Json, client_of
 from tests.e2e.conftest import StartEngine
 from tests.running import TradingEngine, until
 
@@ -144,13 +144,8 @@ def test_an_emergency_stop_outlives_a_kill(start_engine: StartEngine) -> None:
         resumed = client.ask(RESUME, input={"reason": "tried", "scope": "ALL"})["resumeTrading"]
         assert resumed["tradingState"]["state"] == "ACTIVE"
         accepted = client.submit(clientOrderId="after-resume")
-        until(lambda: client.order_status(accepted["order"]["id"]) == "FILLED", "the order fills")
+        client.wait_for_fill(accepted["order"]["id"])
     assert "Traceback" not in engine.log
-
-
-def order_that_rests(client: Client) -> str:
-    """Place an order that no price of the shipped ones fills."""
-    return str(client.submit(type="LIMIT", limitPrice="1")["order"]["id"])
 
 
 def test_kill_at_any_moment_loses_nothing_acknowledged(start_engine: StartEngine) -> None:
@@ -163,7 +158,7 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(start_engine: StartEngine
     engine.start()
     with client_of(engine.url, trader) as client:
         for order_id in ids:
-            until(lambda order_id=order_id: client.order_status(order_id) == "FILLED", "the order fills")
+            client.wait_for_fill(order_id)
     found = engine.rows("SELECT order_id, count(*) AS fills FROM trading_executions GROUP BY order_id")
     assert {row["order_id"]: row["fills"] for row in found} == dict.fromkeys(ids, 1)
 

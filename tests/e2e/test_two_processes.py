@@ -53,7 +53,7 @@ def clients(pair: Pair) -> Iterator[tuple[Client, Client]]:
     """A client of each process, with the same token; both see the wire and trading as they should be."""
     with client_of(pair.first.url, pair.token) as first, client_of(pair.second.url, pair.token) as second:
         for client in (first, second):
-            until(lambda client=client: client.component("wire")["status"] == "UP", "the wire is up")
+            client.wait_for_component("wire", "UP")
         yield first, second
 
 
@@ -67,9 +67,7 @@ def test_an_event_of_one_process_reaches_a_subscriber_of_the_other(clients: tupl
     first, second = clients
     start = last_cursor(second)
     with second.listen(EVENTS, after=start) as listening:
-        listening.send({"type": "ping"})
-        assert listening.message() == {"type": "pong"}
-        orders = [client.submit(clientOrderId=f"event-{n}") for n in range(5) for client in (first,)]
+        orders = [first.submit(clientOrderId=f"event-{n}") for n in range(5)]
         wanted = {order["order"]["id"] for order in orders}
         filled: set[str] = set()
 
@@ -131,10 +129,7 @@ def test_without_redis_facts_still_arrive_and_stops_still_stop(
                 "ORDER_FILLED",
             ]
             for client in clients:
-                wire = until(
-                    lambda client=client: (w := client.component("wire"))["status"] == "DEGRADED" and w,
-                    "health tells of the lost wire",
-                )
+                wire = client.wait_for_component("wire", "DEGRADED")
                 assert "redis" in wire["reason"].lower()
                 assert client.health()["status"] == "DEGRADED"
             second.ask(STOP, input={"reason": "without a wire", "scope": "ALL"})
@@ -144,7 +139,7 @@ def test_without_redis_facts_still_arrive_and_stops_still_stop(
         finally:
             pair.redis.start()
         for client in clients:
-            until(lambda client=client: client.component("wire")["status"] == "UP", "the wire is up again")
+            client.wait_for_component("wire", "UP")
         later = first.submit(clientOrderId="wire-again")
         listening.until(lambda item: item["event"]["entityId"] == later["order"]["id"])
 
@@ -159,7 +154,7 @@ def test_when_the_desk_dies_the_other_takes_over(pair: Pair, clients: tuple[Clie
         until(lambda: desks(staying) == [staying], "the other is the desk")
         ids.append(staying.submit(clientOrderId="after-death")["order"]["id"])
         for order_id in ids:
-            until(lambda order_id=order_id: staying.order_status(order_id) == "FILLED", "the order fills")
+            staying.wait_for_fill(order_id)
         fills = staying.ask("{ executions(first: 100) { edges { node { orderId } } } }")["executions"][
             "edges"
         ]
