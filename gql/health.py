@@ -82,7 +82,7 @@ def health_of(engine: Engine) -> Health:
                 name=component.name,
                 status=component.status,
                 reason=component.reason,
-                latency_ms=component.latency_ms,
+                latency_ms=None if component.latency_ms is None else round(component.latency_ms, 3),
                 since=component.since,
             )
             for component in report.components

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -24,15 +23,6 @@ APPLICATION = "gql.app:create_app"  # by name: the door stands above the engine
 
 Say = Callable[[str], None]
 log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """Ends on a signal without raising it once more, as uvicorn does: that would cut short the engine's closing."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ask for the end; a second Ctrl-C does not wait for open connections."""
-        self.force_exit = self.should_exit and sig == signal.SIGINT
-        self.should_exit = True
 
 
 def run_server(settings: Settings, say: Say) -> None:
@@ -80,7 +70,7 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    server = _Server(config)
+    server = uvicorn.Server(config)
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

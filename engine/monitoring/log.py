@@ -29,6 +29,7 @@ _QUIET = {
     "tortoise": logging.WARNING,  # at INFO it tells of its end, beside the one line of a start that failed
     "tortoise.db_client": logging.INFO,  # at DEBUG it prints every statement's parameters, secrets included
     "asyncio": logging.WARNING,  # at DEBUG it tells which selector it uses
+    "uvicorn.error": logging.WARNING,  # at INFO it tells of every socket that comes and goes
     "websockets": logging.INFO,  # at DEBUG it prints every frame
 }
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")  # uvicorn brings handlers; ours replace them
