@@ -64,13 +64,6 @@ def requested(first: int | None, after: str | None, last: int | None, before: st
     return PageRequest(first, after, last, before)
 
 
-async def read_page(
-    query: QuerySet[Row], key: str, request: PageRequest, *others: QuerySet[Row]
-) -> Page[Row]:
-    """Read one page by a unique key; a page of its own where the rows are still to be turned into nodes."""
-    return await page(query, key, request, *others)
-
-
 def connect(read: Page[Any], nodes: list[Node]) -> Connection[Node]:
     """Answer the connection of a page whose rows became these nodes, one for one and in order."""
     edges = [Edge(cursor=cursor, node=node) for cursor, node in zip(read.cursors, nodes, strict=True)]

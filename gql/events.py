@@ -12,11 +12,12 @@ from engine.errors import Refusal
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.kinds import EVENT_KINDS
+from engine.ledger.reading import page
 from engine.live import subscription as live
 from engine.live.subscription import RefreshReason
 from engine.security.visibility import sees
 from gql.choices import EventStatus, EventType, Priority, described
-from gql.connections import After, Before, Connection, First, Last, connect, read_page, requested
+from gql.connections import After, Before, Connection, First, Last, connect, requested
 from gql.context import Context, Info
 from gql.event_filter import EventFilter
 from gql.fields import mutation, query, subscription
@@ -199,8 +200,8 @@ class EventQueries:
         if chosen.user_id is not None and not context.sees_all and chosen.user_id != context.user_id:
             context.foreign("event")
         mine, *public = _visible(chosen.narrow(EventRow.all()), context)
-        page = await read_page(mine, "position", requested(first, after, last, before), *public)
-        return connect(page, [TradingEvent.of_row(row, context) for row in page.rows])
+        read = await page(mine, "position", requested(first, after, last, before), *public)
+        return connect(read, [TradingEvent.of_row(row, context) for row in read.rows])
 
     @query("One event; null when it is unknown or not yours to see.")
     async def event(

@@ -15,11 +15,6 @@ def bounded(text: str, field: str, longest: int = LONGEST_ID) -> str:
     return text
 
 
-def bounded_or_none(text: str | None, field: str, longest: int = LONGEST_ID) -> str | None:
-    """Answer the same of a text that may be absent."""
-    return None if text is None else bounded(text, field, longest)
-
-
 def some(items: list[str], field: str, most: int, longest: int) -> list[str]:
     """Answer a list of bounded texts. Raises Refused naming the field and the rule."""
     if len(items) > most:
