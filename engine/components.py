@@ -10,9 +10,8 @@ from engine.market.feed import FeedState
 from engine.market.quotes import QuoteBook
 from engine.monitoring.health import ComponentStatus
 from engine.monitoring.sources import Word
-from engine.strategies.runner import StrategyRunner
 from engine.trading.halts import Halts
-from engine.venues.venue import Venue, VenueState
+from engine.venues.venue import VenueState
 from models.halt import HaltScope
 
 UP, DEGRADED, DOWN, DISABLED = (
@@ -29,14 +28,14 @@ _VENUE = {VenueState.CONNECTED: UP, VenueState.DISCONNECTED: DOWN, VenueState.FA
 class Components:
     """The parts that speak for themselves, each by one question that is answered at once."""
 
-    def __init__(
-        self, desk: Desk, venue: Venue, wire: RedisWire | None, runner: StrategyRunner, halts: Halts
-    ) -> None:
-        self._desk = desk
-        self._venue = venue
+    def __init__(self, desk: Callable[[], Desk], wire: RedisWire | None, halts: Halts) -> None:
+        self._desk_now = desk  # a process that lost its turn builds another
         self._wire = wire
-        self._runner = runner
         self._halts = halts
+
+    @property
+    def _desk(self) -> Desk:
+        return self._desk_now()
 
     @property
     def questions(self) -> Mapping[str, Callable[[], Word]]:
@@ -62,13 +61,13 @@ class Components:
         """Whether orders can be sent."""
         if not self._desk.is_active:
             return _STANDBY
-        return Word(_VENUE[self._venue.status.state], self._venue.status.reason)
+        return Word(_VENUE[self._desk.venue.status.state], self._desk.venue.status.reason)
 
     def strategies(self) -> Word:
         """Whether strategies do their work."""
         if not self._desk.is_active:
             return _STANDBY
-        status = self._runner.status()
+        status = self._desk.runner.status()
         words = f"{status.running} running, {status.paused} paused, {status.failed} failed"
         return Word(DEGRADED if status.failed else UP, words)
 

@@ -6,7 +6,9 @@
     ├── LedgerError          the ledger cannot serve
     │   ├── LedgerInUse      another process owns this SQLite ledger
     │   ├── LedgerTooNew     the ledger was written by a newer version of the product
-    │   └── LedgerBusy       the database stayed locked or full for longer than a unit may wait
+    │   ├── LedgerBusy       the database stayed locked or full for longer than a unit may wait
+    │   ├── OutcomeUnknown   the database went away during a commit; the same client id tells what became of it
+    │   └── Fenced           another process is the desk now; what this one wanted to write as desk is refused
     ├── VenueError           a venue could not take or answer an order
     ├── VaultError           a secret cannot be opened (wrong key, wrong owner, tampered)
     └── Refused              raised inside a command's unit of work; the caller receives its Refusal as a value
@@ -50,6 +52,14 @@ class LedgerTooNew(LedgerError):
 
 class LedgerBusy(LedgerError):
     """The database did not take the unit of work in time; nothing of it was written."""
+
+
+class OutcomeUnknown(LedgerError):
+    """The database went away during the commit and did not come back in time to be asked about it."""
+
+
+class Fenced(LedgerError):
+    """Another process has become the desk; nothing of the unit was written."""
 
 
 class VenueError(EngineError):

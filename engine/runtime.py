@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import Sequence
 
@@ -14,11 +15,12 @@ from engine.desk.demo import deploy_demo
 from engine.desk.desk import Desk, DeskParts, FeedPlan
 from engine.errors import EngineError, Refusal
 from engine.events.bus import Bus
-from engine.handlers import handler_table
+from engine.events.handler import Handler, installed_handlers, names_by_type
+from engine.handlers import built_in_handlers
 from engine.ledger import journal
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
-from engine.ledger.leadership import PostgresDesk, SoleDesk
+from engine.ledger.leadership import PostgresDesk, SoleDesk, desk_term
 from engine.ledger.ledger import Ledger
 from engine.ledger.tail import JournalTail
 from engine.live.hub import Hub
@@ -59,7 +61,7 @@ from models.user import User
 
 OPERATOR = "operator"  # whom the sign-in links of this machine sign in
 KINDS = {MovingAverageCrossover.kind: MovingAverageCrossover}
-DOOR_QUOTES_S = 1.0  # how often a door that is not the desk reads the quotes the desk keeps
+DOOR_READS_S = 1.0  # how often a door that is not the desk reads what the desk keeps
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +69,18 @@ log = structlog.get_logger(__name__)
 class Engine:
     """One process of the system: a door always, and the desk when it is this process's turn."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, handlers: Sequence[Handler] | None = None
+    ) -> None:
+        """Build an engine. `handlers` of one's own are added to the built-in ones; those installed, by default."""
         self.settings = settings
+        self._own_handlers = tuple(installed_handlers() if handlers is None else handlers)
         self.clock = clock or SystemClock()
         self.started_at = self.clock.now()
         self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = (
+            f"trading-engine {os.getpid()} {secrets.token_hex(4)}"  # of this process's own connections
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._build_state()
         self._build_trading()
@@ -91,6 +100,7 @@ class Engine:
             currency=settings.currency,
             durability=settings.durability,
             clock=self.clock,
+            name=self._name,
         )
         self.ledger.observe_commit = self._observe_commit
         self.tail = JournalTail(ticking=settings.is_postgres)
@@ -125,16 +135,19 @@ class Engine:
         self.deployments = Deployments(ledger, KINDS, lambda: self.orders.instruments, self.halts)
         self.signals = Signals(ledger, self.orders, self.config, self.quotes, lambda: self.orders.instruments)
         self.bus = Bus(ledger, clock, observe=self._observe_handler)
+        url = settings.database_url
+        self._turn = SoleDesk() if url is None else PostgresDesk(url.get_secret_value(), self._name, clock)
 
     def _build_desk(self) -> None:
-        """What only the desk does."""
+        """What only the desk does; built anew for each turn."""
         settings, ledger = self.settings, self.ledger
         self.venue = PaperVenue(self.clock, self.orders.instruments, self._terms)
         told = VenueTold(self.kill_switch.venue_failed, self.kill_switch.venue_answered, self._filled)
-        execution = Execution(ledger, self.venue, self.halts, self.clock, told)
+        execution = Execution(ledger, self.venue, self.halts, self.clock, told, self._turn.holds)
         protection = Protection(ledger, self.orders, self.config, self.halts)
         self.runner = StrategyRunner(self.deployments, self.signals, self.quotes)
-        self.handlers = handler_table(execution, self.kill_switch, protection, self.signals, self.alerts)
+        built_in = built_in_handlers(execution, self.kill_switch, protection, self.signals, self.alerts)
+        self.handlers = (*built_in, *self._own_handlers)
         parts = DeskParts(
             ledger=ledger,
             clock=self.clock,
@@ -150,8 +163,6 @@ class Engine:
         )
         plan = FeedPlan.of(settings.replay, settings.instruments, settings.speed, settings.currency)
         self.desk = Desk(parts, plan)
-        url = settings.database_url
-        self._turn = PostgresDesk(url.get_secret_value()) if url is not None else SoleDesk()
 
     def _build_monitor(self) -> None:
         """What watches all of it."""
@@ -160,7 +171,7 @@ class Engine:
             process=self.process,
             ledger=self.ledger,
             sampler=ResourceSampler(ResourceReader(self.settings.data_dir, self.clock)),
-            components=Components(self.desk, self.venue, self.wire, self.runner, self.halts).questions,
+            components=Components(lambda: self.desk, self.wire, self.halts).questions,
             queue_depth=lambda: self.bus.depth() if self.desk.is_active else None,
             feed_age_s=lambda: feed_age_s(self.desk, self.quotes, self.clock),
             feed_overdue_s=self._feed_overdue_s,
@@ -169,8 +180,9 @@ class Engine:
 
     async def open_ledger(self) -> None:
         """Open the ledger and take what is kept in memory of it. Raises LedgerError with one clear line."""
-        await self.ledger.open(frozenset(self.handlers))
+        await self.ledger.open(names_by_type(self.handlers))
         position = await journal.last_position()
+        await self.bus.statistics.load(position)
         self.config.load(await ConfigEntry.all())
         self.halts.load(await Halt.filter(resumed_at=None))
         self.quotes.load([from_row(row) for row in await MarketQuote.all()])
@@ -182,7 +194,7 @@ class Engine:
             self.tokens.follow,
             self.alerts.follow,
             FactMetrics(self.metrics).follow,
-            self.runner.follow,
+            self._tell_runner,
             self.bus.follow,
         ):
             self.tail.consumer(follow)
@@ -204,8 +216,8 @@ class Engine:
             if isinstance(self._turn, SoleDesk):
                 await self._be_desk()
             else:
-                self._tasks.append(asyncio.create_task(self._take_turn(), name="desk-turn"))
-                self._tasks.append(asyncio.create_task(self._read_quotes(), name="door-quotes"))
+                self._tasks.append(asyncio.create_task(self._take_turns(), name="desk-turn"))
+                self._tasks.append(asyncio.create_task(self._read_desk(), name="door-reading"))
             await self.monitor.start()
         except BaseException:
             await self.close()
@@ -251,26 +263,39 @@ class Engine:
             if isinstance(deployed, Refusal):
                 log.warning("the demonstration could not be deployed", refusal=deployed.message)
 
-    async def _take_turn(self) -> None:
-        await self._turn.become_desk()
-        log.info("this process is the desk now")
-        await self._be_desk()
-
-    async def _read_quotes(self) -> None:
-        """A door elsewhere than the desk values positions at the quotes the desk keeps in the ledger."""
+    async def _take_turns(self) -> None:
+        """Be the desk whenever it is this process's turn. What the desk starts works in the turn's name."""
         while True:
-            await asyncio.sleep(DOOR_QUOTES_S)
+            await self._turn.become_desk()
+            log.info("this process is the desk now", turn=self._turn.term)
+            desk_term.set(self._turn.term)
+            await self._be_desk()
+            await self._turn.lost()
+            log.critical("another process is the desk now; this one is a door and stands by")
+            await self.desk.close()
+            desk_term.set(None)
+            self._build_desk()
+            await self.desk.prepare()
+
+    async def _read_desk(self) -> None:
+        """A door elsewhere than the desk reads from the ledger what the desk keeps there: quotes, handlers' figures."""
+        while True:
+            await asyncio.sleep(DOOR_READS_S)
             if self.desk.is_active:
                 continue
             try:
                 self.quotes.load([from_row(row) for row in await MarketQuote.all()])
+                await self.bus.statistics.load_handlers()
             except Exception as error:
-                log.warning("quotes could not be read; trying again", error=str(error))
+                log.warning("what the desk keeps could not be read; trying again", error=str(error))
 
     def _committed(self, events: Sequence[Event]) -> None:
         self.tail.offer(events)
         if self.wire is not None:
             self.wire.send(events)
+
+    def _tell_runner(self, events: Sequence[Event]) -> None:
+        self.runner.follow(events)  # of this turn: another turn has another
 
     def _heard(self, events: Sequence[Event]) -> None:
         self.live_tail.offer(events)

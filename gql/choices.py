@@ -11,8 +11,9 @@ from engine.trading.halts import TradingStatus
 from models.alert import AlertCategory, AlertLevel, AlertStatus
 from models.audit import AuditOutcome
 from models.config import ConfigType
-from models.event import EventStatus, EventType, Priority
+from models.event import EventType, Priority
 from models.halt import HaltScope
+from models.handling import HandlingStatus
 from models.order import OrderOrigin, OrderSide, OrderStatus, OrderType, TimeInForce
 from models.strategy import StrategyStatus
 from models.user import Role, TokenKind
@@ -100,14 +101,16 @@ described(
     },
 )
 described(
-    EventStatus,
-    "How far the handling of an event is.",
+    HandlingStatus,
+    "How far the handling of an event is; of several handlers, the one that is worst off.",
     {
         "PENDING": "Waits for its handlers.",
         "HANDLED": "All handlers are done, or it has none.",
         "FAILED": "A handler failed; it is tried again.",
-        "DEAD": "Given up after the last attempt: a dead letter that `retryEvent` revives.",
+        "DEAD": "Given up after the last attempt: a dead letter, for `retryEvent` or `discardEvent`.",
+        "DISCARDED": "A dead letter that somebody gave up for good.",
     },
+    name="EventStatus",
 )
 described(
     EventType,
@@ -313,9 +316,9 @@ __all__ = [
     "ComponentStatus",
     "ConfigType",
     "DenialCode",
-    "EventStatus",
     "EventType",
     "HaltScope",
+    "HandlingStatus",
     "HealthStatus",
     "OrderOrigin",
     "OrderSide",

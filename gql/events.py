@@ -1,6 +1,6 @@
 """The journal in the API: history, one event, the bus, reviving dead letters, and the live stream."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
@@ -9,6 +9,7 @@ import strawberry
 from tortoise.queryset import QuerySet
 
 from engine.errors import Refusal
+from engine.events import causation, letters
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.kinds import EVENT_KINDS
@@ -16,11 +17,12 @@ from engine.ledger.reading import page
 from engine.live import subscription as live
 from engine.live.subscription import RefreshReason
 from engine.security.visibility import sees
-from gql.choices import EventStatus, EventType, Priority, described
+from gql.choices import EventType, HandlingStatus, Priority, described
 from gql.connections import After, Before, Connection, First, Last, connect, requested
 from gql.context import Context, Info
 from gql.event_filter import EventFilter
 from gql.fields import mutation, query, subscription
+from gql.handlings import Handling, read_handlings, status_of
 from gql.inputs import bounded, printable
 from gql.refusals import Refused
 from gql.scalars import JSON
@@ -58,7 +60,7 @@ class TradingEvent:
     causation_id: strawberry.ID | None = strawberry.field(description="The event that led to this one.")
     payload: JSON = strawberry.field(description="What there is to say, by type.")
     created_at: datetime = strawberry.field(description="When it was committed.")
-    status: EventStatus | None = strawberry.field(
+    status: HandlingStatus | None = strawberry.field(
         description="How far its handling is; null on live deliveries."
     )
     attempts: int | None = strawberry.field(
@@ -67,6 +69,13 @@ class TradingEvent:
     error: str | None = strawberry.field(
         description="Why its last handling failed; for roles that see everything."
     )
+    handlings: list[Handling] | None = strawberry.field(
+        description="What each of its handlers made of it; null on live deliveries."
+    )
+
+    @query("The story it belongs to: what led to what, from its beginning.")
+    async def causation(self, info: Info) -> "CausationTree":
+        return await CausationTree.of(self.correlation_id, info.context)
 
     @classmethod
     def of(cls, event: Event, epoch: str) -> "TradingEvent":
@@ -86,14 +95,54 @@ class TradingEvent:
             status=None,
             attempts=None,
             error=None,
+            handlings=None,
         )
 
     @classmethod
-    def of_row(cls, row: EventRow, context: Context) -> "TradingEvent":
-        event = cls.of(Event.from_row(row), context.engine.ledger.epoch)
-        event.status, event.attempts = row.status, row.attempts
-        event.error = row.error if context.sees_all else None
-        return event
+    async def of_rows(cls, rows: Sequence[EventRow], context: Context) -> "list[TradingEvent]":
+        """Answer events of the history with what their handlers made of them."""
+        work = await read_handlings(row.position for row in rows)
+        events = []
+        for row in rows:
+            event, done = cls.of(Event.from_row(row), context.engine.ledger.epoch), work.get(row.position, [])
+            event.status = status_of(done)
+            event.attempts = max((each.attempts for each in done), default=0)
+            event.handlings = [Handling.of(each, with_error=context.sees_all) for each in done]
+            event.error = next((each.error for each in event.handlings if each.error is not None), None)
+            events.append(event)
+        return events
+
+    @classmethod
+    async def of_row(cls, row: EventRow, context: Context) -> "TradingEvent":
+        return (await cls.of_rows([row], context))[0]
+
+
+@strawberry.type(description="An event in the story it belongs to.")
+class CausationNode:
+    event: TradingEvent = strawberry.field(description="The event.")
+    depth: int = strawberry.field(description="How many causes stand before it: 0 for what began the story.")
+    parent_id: strawberry.ID | None = strawberry.field(
+        description="The event shown here that led to it; null for what began the story."
+    )
+
+
+@strawberry.type(description="What led to what: each cause before its consequences.")
+class CausationTree:
+    nodes: list[CausationNode] = strawberry.field(description="The events you may see, at most 500.")
+    truncated: bool = strawberry.field(description="Whether the story is longer than what is shown.")
+
+    @classmethod
+    async def of(cls, correlation_id: str, context: Context) -> "CausationTree":
+        """Read a story and answer what the viewer may see of it."""
+        events = (await causation.read_stories([correlation_id]))[correlation_id]
+        kept = events[: causation.MOST_IN_STORY]
+        tree = causation.tree_of(kept, lambda event: sees(context.viewer, event))
+        epoch = context.engine.ledger.epoch
+        nodes = [
+            CausationNode(event=TradingEvent.of(n.event, epoch), depth=n.depth, parent_id=_id(n.parent_id))
+            for n in tree
+        ]
+        return cls(nodes=nodes, truncated=len(events) > len(kept))
 
 
 def _id(text: str | None) -> strawberry.ID | None:
@@ -106,37 +155,58 @@ class QueueDepth:
     count: int = strawberry.field(description="How many wait.")
 
 
-@strawberry.type(description="How many events of a type were published since the start of this process.")
+@strawberry.type(description="How many events of a type were published since the ledger was made.")
 class TypeCount:
     type: EventType = strawberry.field(description="The type.")
     count: int = strawberry.field(description="How many.")
 
 
-@strawberry.type(description="What one handler has done since the start of this process.")
+@strawberry.type(description="What one handler has done since the ledger was made.")
 class HandlerFigures:
     name: str = strawberry.field(description="The handler.")
     handled: int = strawberry.field(description="Attempts that went well.")
     failed: int = strawberry.field(description="Attempts that failed.")
+    dead: int = strawberry.field(description="Events it was given up on.")
     mean_ms: float = strawberry.field(description="The mean time of an attempt, in milliseconds.")
     slowest_ms: float = strawberry.field(description="The longest time of an attempt, in milliseconds.")
 
 
-@strawberry.type(description="The event bus of this process, since its start.")
+@strawberry.type(
+    description="The event bus, since the ledger was made; what waits is known to the desk only."
+)
 class EventBus:
-    published: int = strawberry.field(description="Events seen.")
-    handled: int = strawberry.field(description="Events all of whose handlers are done.")
+    published: int = strawberry.field(description="Events committed.")
+    handled: int = strawberry.field(description="How often a handler was done with an event.")
     failed: int = strawberry.field(description="Attempts that failed.")
-    retried: int = strawberry.field(description="Attempts made again.")
-    dead: int = strawberry.field(description="Events given up.")
-    waiting_retry: int = strawberry.field(description="Events that wait for their next attempt.")
-    depth: list[QueueDepth] = strawberry.field(description="Events that wait for their handlers.")
-    types: list[TypeCount] = strawberry.field(description="Events seen, by type.")
+    retried: int = strawberry.field(description="Attempts made again by this process.")
+    dead: int = strawberry.field(description="How often an event was given up.")
+    waiting_retry: int = strawberry.field(description="Work that waits for its next attempt.")
+    depth: list[QueueDepth] = strawberry.field(description="Work that waits in memory, by priority.")
+    unread: int = strawberry.field(description="About how much more waits in the ledger, to be read in turn.")
+    types: list[TypeCount] = strawberry.field(description="Events committed, by type.")
     handlers: list[HandlerFigures] = strawberry.field(description="Every handler's figures.")
 
 
 @strawberry.input(description="Which dead letter to revive.")
 class RetryEventInput:
     id: strawberry.ID = strawberry.field(description="The event.")
+    handler: str | None = strawberry.field(
+        description="Of this handler only; null: of all that gave it up.", default=None
+    )
+
+
+@strawberry.input(description="Which dead letter to give up.")
+class DiscardEventInput:
+    id: strawberry.ID = strawberry.field(description="The event.")
+    reason: str = strawberry.field(description="Why; 1 to 300 characters, kept in the audit trail.")
+    handler: str | None = strawberry.field(
+        description="Of this handler only; null: of all that gave it up.", default=None
+    )
+
+
+@strawberry.type(description="The event's dead letters are given up.")
+class EventDiscarded:
+    event: TradingEvent = strawberry.field(description="The event; what it failed of stays on record.")
 
 
 @strawberry.type(description="The event gets another full round of attempts.")
@@ -174,6 +244,10 @@ RetryEventResult = Annotated[
     EventRetried | Refused,
     strawberry.union("RetryEventResult", description="What became of a request to revive a dead letter."),
 ]
+DiscardEventResult = Annotated[
+    EventDiscarded | Refused,
+    strawberry.union("DiscardEventResult", description="What became of a request to give up a dead letter."),
+]
 
 
 def _visible(query: QuerySet[EventRow], context: Context) -> list[QuerySet[EventRow]]:
@@ -201,7 +275,7 @@ class EventQueries:
             context.foreign("event")
         mine, *public = _visible(chosen.narrow(EventRow.all()), context)
         read = await page(mine, "position", requested(first, after, last, before), *public)
-        return connect(read, [TradingEvent.of_row(row, context) for row in read.rows])
+        return connect(read, await TradingEvent.of_rows(read.rows, context))
 
     @query("One event; null when it is unknown or not yours to see.")
     async def event(
@@ -216,28 +290,31 @@ class EventQueries:
         if not sees(context.viewer, Event.from_row(row)):
             context.foreign("event")
             return None
-        return TradingEvent.of_row(row, context)
+        return await TradingEvent.of_row(row, context)
 
     @query("What the event bus of this process has done, and what waits.")
     def event_bus(self, info: Info) -> EventBus:
         bus = info.context.engine.bus
         depth, said = bus.depth(), bus.statistics
+        unread = depth.pop("UNREAD")
         return EventBus(
             published=said.published,
             handled=said.handled,
             failed=said.failed,
             retried=said.retried,
             dead=said.dead,
-            waiting_retry=said.waiting_retry,
+            waiting_retry=bus.waiting_retry,
             depth=[QueueDepth(priority=Priority(name), count=count) for name, count in depth.items()],
+            unread=unread,
             types=[TypeCount(type=type, count=count) for type, count in sorted(said.by_type.items())],
             handlers=[
                 HandlerFigures(
                     name=name,
                     handled=kept.handled,
                     failed=kept.failed,
-                    mean_ms=kept.mean_s * 1000,
-                    slowest_ms=kept.slowest_s * 1000,
+                    dead=kept.dead,
+                    mean_ms=kept.total_us / 1000 / max(1, kept.handled + kept.failed),
+                    slowest_ms=kept.slowest_us / 1000,
                 )
                 for name, kept in sorted(said.by_handler.items())
             ],
@@ -246,17 +323,33 @@ class EventQueries:
 
 @strawberry.type
 class EventMutations:
-    @mutation("Give a dead letter another full round of attempts.")
+    @mutation("Give the dead letters of an event another full round of attempts.")
     async def retry_event(
         self,
         info: Info,
         input: Annotated[RetryEventInput, strawberry.argument(description="Which event.")],
     ) -> RetryEventResult:
         context = info.context
-        result = await context.engine.bus.retry(context.actor, printable(input.id)[:64])
+        handler = None if input.handler is None else printable(input.handler)[:64]
+        result = await letters.retry(context.engine.ledger, context.actor, printable(input.id)[:64], handler)
         if isinstance(result, Refusal):
             return Refused.of(result)
-        return EventRetried(event=TradingEvent.of_row(result, context))
+        return EventRetried(event=await TradingEvent.of_row(result, context))
+
+    @mutation("Give the dead letters of an event up for good, with a reason.")
+    async def discard_event(
+        self,
+        info: Info,
+        input: Annotated[DiscardEventInput, strawberry.argument(description="Which event, and why.")],
+    ) -> DiscardEventResult:
+        context = info.context
+        handler = None if input.handler is None else printable(input.handler)[:64]
+        result = await letters.discard(
+            context.engine.ledger, context.actor, printable(input.id)[:64], input.reason, handler
+        )
+        if isinstance(result, Refusal):
+            return Refused.of(result)
+        return EventDiscarded(event=await TradingEvent.of_row(result, context))
 
 
 @strawberry.type

@@ -8,6 +8,7 @@ MODULES = (
     "models.credential",
     "models.event",
     "models.halt",
+    "models.handling",
     "models.instrument",
     "models.ledger",
     "models.market",

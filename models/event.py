@@ -6,7 +6,7 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from models.fields import choice, moment, moment_or_null, number
+from models.fields import choice, moment, number
 
 
 class Priority(StrEnum):
@@ -50,17 +50,8 @@ class EventType(StrEnum):
     USER_ACTION = "USER_ACTION"
 
 
-class EventStatus(StrEnum):
-    """Where the handling of an event stands, FAILED waits for its next attempt, DEAD is a dead letter."""
-
-    PENDING = "PENDING"
-    HANDLED = "HANDLED"
-    FAILED = "FAILED"
-    DEAD = "DEAD"
-
-
 class TradingEvent(Model):
-    """One fact. `position` is the commit-ordered cursor without holes."""
+    """One fact, never changed. `position` is the commit-ordered cursor without holes."""
 
     position = number(primary_key=True)
     id = fields.CharField(max_length=40, unique=True)
@@ -75,16 +66,10 @@ class TradingEvent(Model):
     schema_version = fields.IntField()
     payload: Any = fields.JSONField()
     created_at = moment()
-    status = choice(EventStatus)
-    attempts = fields.IntField(default=0)
-    available_at = moment_or_null()
-    handled_at = moment_or_null()
-    error = fields.CharField(max_length=500, null=True)
 
     class Meta:
         table = "trading_events"
         indexes = (
-            ("status", "position"),
             ("type", "position"),
             ("user_id", "position"),
             ("entity_id", "position"),

@@ -1,5 +1,7 @@
 """What the ledger knows of itself: one row each."""
 
+from typing import Any
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -39,3 +41,28 @@ class Fence(Model):
 
     class Meta:
         table = "trading_fence"
+
+
+class JournalKeeping(Model):
+    """How much of the journal is still kept, how many events of each type there were, and where it lies."""
+
+    id = number('"{}" = 1', primary_key=True)
+    pruned_through = number('"{}" >= 0')  # up to here events may be gone
+    counted_through = number('"{}" >= 0')  # up to here `counts` counts
+    counts: Any = fields.JSONField()
+    place = fields.CharField(max_length=200)  # of file or database, a ledger found elsewhere was restored
+
+    class Meta:
+        table = "journal_keeping"
+
+
+class DeskTerm(Model):
+    """Whose turn it is to be the desk, each turn has a number, and who acts under an old one is refused."""
+
+    id = number('"{}" = 1', primary_key=True)
+    term = number('"{}" >= 0')
+    holder = fields.CharField(max_length=120)
+    beat = number('"{}" >= 0')  # moved by the desk every second, a desk that does not is taken for dead
+
+    class Meta:
+        table = "desk_term"

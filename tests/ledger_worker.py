@@ -56,7 +56,7 @@ async def main(mode: str, place: str, *rest: str) -> str:
     folder = Path(tempfile.mkdtemp()) if url else Path(place)
     ledger = Ledger(url=url, data_dir=folder, currency="USD", durability="NORMAL", clock=SystemClock())
     try:
-        await ledger.open(frozenset())
+        await ledger.open({})
     except LedgerError as error:
         return f"{type(error).__name__}: {error}"
     try:

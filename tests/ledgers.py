@@ -15,7 +15,7 @@ from engine.actor import Actor
 from engine.clock import Clock, SystemClock
 from engine.ids import new_id
 from engine.ledger.event import Event
-from engine.ledger.kinds import HandledTypes
+from engine.ledger.kinds import HandlerNames
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
 from models.account import Account
@@ -52,9 +52,9 @@ def make_ledger(
 
 
 @asynccontextmanager
-async def opened(ledger: Ledger, handled: HandledTypes = frozenset()) -> AsyncIterator[Ledger]:
+async def opened(ledger: Ledger, handlers: HandlerNames | None = None) -> AsyncIterator[Ledger]:
     """An open ledger that is closed at the end, whatever happens."""
-    await ledger.open(handled)
+    await ledger.open(handlers or {})
     try:
         yield ledger
     finally:

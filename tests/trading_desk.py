@@ -17,7 +17,7 @@ from engine.actor import Actor
 from engine.clock import Clock
 from engine.errors import LedgerBusy, Refusal, VenueError
 from engine.events.bus import Bus
-from engine.events.handler import HandlerTable, RetryPolicy
+from engine.events.handler import Handler, RetryPolicy, names_by_type
 from engine.ledger import journal
 from engine.ledger.configuration import Configuration
 from engine.ledger.ledger import Ledger
@@ -53,6 +53,7 @@ from models.halt import Halt, HaltScope
 from models.order import Order, OrderSide, OrderStatus, OrderType
 from models.strategy import StrategyDeployment, StrategyStatus
 from models.user import Role
+from tests.handling import handlers_of
 from tests.unit.market.samples import DAY, START, HandClock
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -183,7 +184,7 @@ class TradingDesk:
     bus: Bus
     tail: JournalTail
     venue: Any
-    table: HandlerTable
+    handlers: tuple[Handler, ...]
     day: int = 0
 
     async def user(self, name: str = "ann", role: Role = Role.TRADER, cash: Decimal = CASH) -> Actor:
@@ -349,7 +350,7 @@ def build_desk(
     told = VenueTold(switch.venue_failed, switch.venue_answered, lambda order: None)
     doing = execution(ledger, venue, halts, clock, told)
     protection = Protection(ledger, orders, config, halts)
-    table: HandlerTable = {
+    table = {
         EventType.ORDER_CREATED: (doing.send_order,),
         EventType.ORDER_CANCEL_REQUESTED: (doing.cancel_order,),
         EventType.POSITION_OPENED: (protection.protect_position,),
@@ -360,7 +361,9 @@ def build_desk(
     }
     tail = JournalTail(ticking=False)
     bus = Bus(ledger, clock, AT_ONCE)
-    return TradingDesk(clock, ledger, config, quotes, halts, orders, switch, doing, bus, tail, venue, table)
+    return TradingDesk(
+        clock, ledger, config, quotes, halts, orders, switch, doing, bus, tail, venue, handlers_of(table)
+    )
 
 
 def build_orders(
@@ -385,7 +388,7 @@ def paper_venue(clock: Clock) -> PaperVenue:
 
 async def start_desk(desk: TradingDesk) -> None:
     """Start in the order of the runtime: what is kept first, then what follows, then what acts."""
-    await desk.ledger.open(frozenset(desk.table))
+    await desk.ledger.open(names_by_type(desk.handlers))
     position = await journal.last_position()
     desk.config.load(await ConfigEntry.all())
     desk.halts.load(await Halt.filter(resumed_at=None))
@@ -395,7 +398,7 @@ async def start_desk(desk: TradingDesk) -> None:
     desk.ledger.after_commit(desk.tail.offer)
     desk.venue.restore(*(await book_of_ledger()))
     await desk.execution.start()
-    await desk.bus.start(desk.table)
+    await desk.bus.start(desk.handlers)
 
 
 async def close_desk(desk: TradingDesk) -> None:

@@ -1,16 +1,16 @@
 """The desk: what only one process of the system does. Feeds, venue, strategies and event handlers run here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
 
 from engine.clock import Clock
-from engine.errors import EngineError, MarketDataError
+from engine.errors import EngineError, LedgerError, MarketDataError
 from engine.events.bus import Bus
-from engine.events.handler import HandlerTable
+from engine.events.handler import Handler
 from engine.events.publish import market_data_update
 from engine.ledger.configuration import Configuration
 from engine.ledger.ledger import Ledger
@@ -99,6 +99,16 @@ class Desk:
         """Answer how the feed is; nothing before there is one."""
         return self._failure or (self._feed.status if self._feed else None)
 
+    @property
+    def venue(self) -> PaperVenue:
+        """Answer the venue orders are sent to."""
+        return self._parts.venue
+
+    @property
+    def runner(self) -> StrategyRunner:
+        """Answer what runs the strategies."""
+        return self._parts.runner
+
     async def prepare(self) -> None:
         """Read prices and instruments; a door needs the instruments, too. Faults are told and kept as status."""
         steps: list[MarketStep] = []
@@ -123,7 +133,7 @@ class Desk:
                 resume_after=seen.market_time if seen else None,
             )
 
-    async def start(self, table: HandlerTable) -> None:
+    async def start(self, handlers: Sequence[Handler]) -> None:
         """Begin the desk's work."""
         parts = self._parts
         history = self._feed.history() if self._feed else ()
@@ -133,7 +143,7 @@ class Desk:
         await parts.execution.start()
         await parts.runner.load()
         self.is_active = True
-        await parts.bus.start(table)
+        await parts.bus.start(handlers)
         if self._feed is not None:
             self._task = asyncio.create_task(self._run(self._feed), name="feed")
             await asyncio.sleep(0)  # let it begin: whoever asks next is told LIVE
@@ -147,9 +157,12 @@ class Desk:
             return
         await self._parts.bus.close()
         await self._parts.execution.close()
-        await self._write_quotes(self._keeper.rest())
-        await self._parts.performance.finish()
         self.is_active = False
+        try:
+            await self._write_quotes(self._keeper.rest())
+            await self._parts.performance.finish()
+        except LedgerError as error:  # a desk whose turn is over may write no more
+            log.warning("the desk's last figures could not be kept", error=str(error))
 
     async def _run(self, feed: ReplayFeed) -> None:
         try:

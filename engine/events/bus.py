@@ -1,31 +1,32 @@
 """The dispatcher: hands committed facts to their handlers, tries again, and keeps dead letters. Runs on the desk."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import structlog
 
-from engine.actor import Actor
 from engine.clock import Clock
-from engine.errors import Refusal, RefusalCode, Refused, not_found
-from engine.events.handler import Handle, HandlerTable, RetryPolicy, name_of, retry_delay_s
-from engine.events.queue import PriorityQueue
-from engine.events.statistics import BusStatistics, HandlerStatistics
-from engine.ledger import journal
+from engine.errors import Fenced
+from engine.events import open_work
+from engine.events.handler import Handler, RetryPolicy, names_by_type, retry_delay_s
+from engine.events.handling import OPEN, Handling
+from engine.events.lane import MOST_HELD, Lane, total
+from engine.events.letters import REVIVES
+from engine.events.open_work import Part
+from engine.events.settlement import Outcome, Settlement, settle
+from engine.events.statistics import KEEP_S, BusStatistics, added
 from engine.ledger.event import Event
-from engine.ledger.ledger import CommandOutcome, Ledger
+from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
-from models.event import EventStatus, EventType, TradingEvent
+from models.event import EventType
+from models.handling import EventHandling, HandlingStatus
 
-MOST_RUNNING = 16  # events at work at a time
-RESERVED_RUNNING = 16  # places above that for CRITICAL ones: slow handlers of others must not hold them up
-MOST_HELD = 50_000  # in memory; beyond, events stay in the ledger and are read again as the work drains
-READ_AGAIN_S = 1.0  # after the ledger could not be read
+MOST_CLAIMED = 64  # whose attempts are counted in one commit
+TRY_AGAIN_S = 0.5  # after the ledger could not be read or written
 CLOSE_WAIT_S = 5.0  # what runs may take so long to finish when the dispatcher ends
-
-RETRY = "retryEvent"  # the command's name in the audit trail and in the fact that revives a dead letter
 
 Observe = Callable[[str, float, str], None]  # handler, seconds, ok or error
 
@@ -35,9 +36,10 @@ log = structlog.get_logger(__name__)
 class Bus:
     """Facts come from the tail of the journal; what has handlers is queued by urgency and handled once committed.
 
-    Events of one entity are handled one after another, in order; others side by side. An attempt is counted in
-    the ledger before the handlers run, so that an event which kills the process ends as a dead letter too.
-    The desk hears of a retry asked for in another process as it hears of everything: by the journal.
+    An attempt is counted in the ledger before the handler runs, so that an event which kills the process ends as a
+    dead letter, too. What was at work when a process died is a suspect: suspects run one at a time, so that the
+    culprit takes no innocent with it. The desk hears of a retry asked for in another process as it hears of
+    everything: by the journal.
     """
 
     def __init__(
@@ -55,31 +57,36 @@ class Bus:
         self._clock = clock
         self._policy = policy or RetryPolicy()
         self._random = Random()  # noqa: S311 - jitter is no secret
-        self._table: HandlerTable = {}
-        self._queue = PriorityQueue(clock)
-        self._behind: dict[str, list[TradingEvent]] = {}
-        self._running: set[asyncio.Task[None]] = set()
-        self._retries: dict[int, asyncio.TimerHandle] = {}
         self._most_held = most_held
-        self._held: set[int] = set()  # positions queued, behind another, running, or waiting for an attempt
-        self._unread_after: int | None = None  # open events after this position are in the ledger only
+        self._handlers: dict[str, Handler] = {}
+        self._names: dict[EventType, tuple[Handler, ...]] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._suspect: Handling | None = None
         self._revived: set[int] = set()  # positions of dead letters to be taken up again
-        self._newest = 0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._finished: list[Settlement] = []
+        self._wake, self._read, self._settle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []  # the last one marks what is done
 
-    async def start(self, table: HandlerTable) -> None:
+    async def start(self, handlers: Sequence[Handler]) -> None:
         """Handle what was left open, then what `follow` brings."""
-        self._table = table
-        self._unread_after = 0
-        self._task = asyncio.create_task(self._run(), name="event-bus")
+        self._handlers = {handler.name: handler for handler in handlers}
+        by_type = names_by_type(handlers)
+        self._names = {type: tuple(self._handlers[name] for name in names) for type, names in by_type.items()}
+        lanes = {handler.lane for handler in handlers}
+        self._lanes = {name: Lane(name, self._clock, self._most_held) for name in sorted(lanes)}
+        await self.statistics.load_handlers()
+        self._read.set()
+        loops = (self._dispatch, self._read_open, self._keep_counts, self._settle_finished)
+        self._tasks = [asyncio.create_task(loop(), name=f"bus{loop.__name__}") for loop in loops]
 
     async def close(self) -> None:
         """Stop taking work and let what runs finish; what waits stays in the ledger."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        if not self._tasks:
+            return
+        *others, settling = self._tasks
+        await _end(*others)
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=CLOSE_WAIT_S)
             for task in late:
@@ -87,216 +94,290 @@ class Bus:
             await asyncio.gather(*late, return_exceptions=True)
         for timer in self._retries.values():
             timer.cancel()
+        self._retries.clear()
+        await _end(settling)
+        await self._leave()
+        self._tasks, self._finished, self._lanes = [], [], {}
+
+    async def _leave(self) -> None:
+        """Mark what was handled last; unmarked it would be handled once more after the next start."""
+        try:
+            await self._write(self._finished)
+        except Exception as error:
+            log.warning("what was handled last could not be marked", error=str(error))
+        await self._save_counts()
 
     def follow(self, events: Sequence[Event]) -> None:
         """Take facts as they are committed."""
+        self.statistics.follow(events)
+        if not self._lanes:
+            return
         for event in events:
-            self.statistics.published += 1
-            self.statistics.by_type[event.type] = self.statistics.by_type.get(event.type, 0) + 1
-            if event.type is EventType.USER_ACTION and event.payload.get("action") == RETRY:
-                self._revived |= {event.payload["position"]} if self._task else set()
-            if self._task is not None and event.type in self._table:
-                self._newest = event.position
-                if self._unread_after is None:
-                    self._take(event.to_row(EventStatus.PENDING))
+            if event.type is EventType.USER_ACTION and event.payload.get("action") == REVIVES:
+                self._revived.add(event.payload["position"])
+                self._read.set()
+            for handler in self._names.get(event.type, ()):
+                self._lanes[handler.lane].take(Handling(event, handler.name, self._ledger))
         self._wake.set()
 
     def depth(self) -> dict[str, int]:
-        """Answer what waits, by priority."""
-        depth = self._queue.depth()
-        for followers in self._behind.values():
-            for row in followers:
-                depth[row.priority] += 1
-        self.statistics.depth = depth
-        self.statistics.waiting_retry = len(self._retries)
-        return {priority.value: count for priority, count in depth.items()}
+        """Answer what waits: in memory by priority, and as UNREAD about how much more in the ledger only."""
+        depth, unread = total(self._lanes.values())
+        return {priority.value: count for priority, count in depth.items()} | {"UNREAD": unread}
+
+    @property
+    def waiting_retry(self) -> int:
+        """Answer how many wait for their next attempt."""
+        return len(self._retries)
 
     async def idle(self) -> None:
         """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
-        while self._held or self._unread_after is not None or self._revived:  # noqa: ASYNC110
+        while self._revived or not all(lane.is_empty for lane in self._lanes.values()):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
-    async def retry(self, actor: Actor, event_id: str) -> TradingEvent | Refusal:
-        """Give a dead letter another full round of attempts."""
-
-        async def work(unit: Unit, outcome: CommandOutcome) -> TradingEvent:
-            row = await unit.lock(TradingEvent, id=event_id)
-            if row is None:
-                raise not_found("event")
-            outcome.entity_id = row.id
-            if row.status is not EventStatus.DEAD:
-                words = f"only a dead letter is retried; this event is {row.status}"
-                raise Refused(Refusal(RefusalCode.ILLEGAL_STATE, words))
-            row.status, row.attempts, row.error = EventStatus.PENDING, 0, None
-            await unit.save(row, "status", "attempts", "error")
-            said = {"action": RETRY, "eventId": row.id, "position": row.position}
-            unit.emit(EventType.USER_ACTION, said, entity_id=row.id, user_id=actor.user_id)
-            return row
-
-        return await self._ledger.command(actor, RETRY, {"id": event_id}, work)
-
-    def _take(self, row: TradingEvent) -> None:
-        if self._unread_after is None and len(self._held) >= self._most_held:
-            self._unread_after = row.position - 1
-        if self._unread_after is None:
-            self._hold(row)
-
-    def _hold(self, row: TradingEvent) -> None:
-        self._held.add(row.position)
-        if row.entity_id is not None and row.entity_id in self._behind:
-            self._behind[row.entity_id].append(row)
-            return
-        if row.entity_id is not None:
-            self._behind[row.entity_id] = []
-        self._queue.put(row)
-
-    async def _run(self) -> None:
+    async def _dispatch(self) -> None:
         while True:
             self._wake.clear()
+            batch = self._next_batch()
+            if not batch:
+                await self._wake.wait()
+                continue
             try:
-                await self._read_revived()
-                await self._read_open()
+                await self._begin(batch)
+            except Fenced as error:
+                log.critical(
+                    "this process is the desk no more; nothing more is handled here", reason=str(error)
+                )
+                return
             except Exception as error:
-                log.warning("open events could not be read; trying again", error=str(error))
-                asyncio.get_running_loop().call_later(READ_AGAIN_S, self._wake.set)
-            while (row := self._next()) is not None:
-                task = asyncio.create_task(self._handle(row), name=f"handle-{row.type}")
-                self._running.add(task)
-                task.add_done_callback(self._ended)
-            await self._wake.wait()
+                log.warning("work could not be begun; trying again", error=str(error))
+                for handling in reversed(batch):
+                    self._lane(handling).running -= 1
+                    self._lane(handling).put_back(handling)
+                self._suspect = None if self._suspect in batch else self._suspect
+                await asyncio.sleep(TRY_AGAIN_S)
 
-    async def _read_revived(self) -> None:
-        """Take up revived dead letters, but those that the reading of open events will come to anyway."""
-        wanted = self._revived - self._held  # one that is held is about to be let go as dead, which wakes us
-        if not wanted:
-            return
-        for row in await journal.read_pending(wanted):
-            if self._unread_after is None or row.position <= self._unread_after:
-                self._hold(row)
-        self._revived -= wanted
+    def _next_batch(self) -> list[Handling]:
+        batch: list[Handling] = []
+        for lane in self._lanes.values():
+            while len(batch) < MOST_CLAIMED and (handling := lane.next()) is not None:
+                batch.append(handling)
+        suspects = (lane.next_suspect() for lane in self._lanes.values())
+        if self._suspect is None and (suspect := next(filter(None, suspects), None)) is not None:
+            self._suspect = suspect
+            batch.append(suspect)
+        return batch
+
+    async def _begin(self, batch: Sequence[Handling]) -> None:
+        """Count an attempt for each, then let the handlers run; who has no attempt left is a dead letter."""
+        alive: list[Handling] = []
+        spent: list[Handling] = []
+        for handling in batch:
+            most = self._handlers[handling.handler].most_attempts
+            (alive if handling.attempt < most else spent).append(handling)
+        begun = await self._ledger.write(lambda unit: _count_attempts(unit, alive), urgent=True)
+        for handling in spent:
+            self._finish(Settlement(handling, Outcome.DEAD, 0.0, "the process ended during its last attempt"))
+        for handling in alive:
+            if handling.key not in begun:  # it was handled, or given up by a person, before
+                self._let_go(handling)
+                continue
+            handling.attempt += 1
+            task = asyncio.create_task(self._handle(handling), name=f"handle-{handling.handler}")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _handle(self, handling: Handling) -> None:
+        handler, event = self._handlers[handling.handler], handling.event
+        begin = self._clock.monotonic()
+        error = None
+        with structlog.contextvars.bound_contextvars(event_id=event.id, user_id=event.user_id):
+            try:
+                async with asyncio.timeout(handler.timeout_s):
+                    await handler(event, handling)
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():  # we are being ended
+                    raise
+                error = "RuntimeError: something the handler waited for was cancelled"
+            except Exception as raised:
+                error = f"{type(raised).__name__}: {raised}"[:500]
+        took_s = self._clock.monotonic() - begin
+        self._observe(handler.name, took_s, "ok" if error is None else "error")
+        self._finish(self._judge(handling, handler, took_s, error))
+
+    def _judge(self, handling: Handling, handler: Handler, took_s: float, error: str | None) -> Settlement:
+        said = {"handler": handling.handler, "type": handling.event.type, "attempt": handling.attempt}
+        if error is None or handling.is_marked:
+            return Settlement(handling, Outcome.HANDLED, took_s)
+        if handling.attempt >= handler.most_attempts:
+            log.error("an event became a dead letter", error=error, **said)
+            return Settlement(handling, Outcome.DEAD, took_s, error)
+        delay_s = retry_delay_s(handling.attempt, self._policy, self._random)
+        handling.available_at = self._clock.now() + timedelta(seconds=delay_s)
+        log.warning("a handler failed", error=error, again_in_s=round(delay_s, 3), **said)
+        return Settlement(handling, Outcome.FAILED, took_s, error)
+
+    def _finish(self, settlement: Settlement) -> None:
+        self._finished.append(settlement)
+        self._settle.set()
+
+    async def _settle_finished(self) -> None:
+        """Mark what is done, all that has come together in one commit; until that succeeds its places stay taken."""
+        while True:
+            await self._settle.wait()
+            self._settle.clear()
+            batch, self._finished = self._finished, []
+            try:
+                await self._write(batch)
+            except Fenced:
+                return
+            except Exception as error:
+                log.warning("what was handled could not be marked; trying again", error=str(error))
+                self._finished = batch + self._finished
+                await asyncio.sleep(TRY_AGAIN_S)
+                self._settle.set()
+
+    async def _write(self, batch: Sequence[Settlement]) -> None:
+        figures = added(self.statistics.by_handler, (each.done for each in batch))
+        await self._ledger.write(lambda unit: settle(unit, batch, figures), urgent=True)
+        self.statistics.by_handler |= {row.handler: row for row in figures}
+        for settlement in batch:
+            if settlement.outcome is Outcome.FAILED:
+                self._retry_later(settlement.handling)
+            else:
+                self._let_go(settlement.handling)
+
+    def _retry_later(self, handling: Handling) -> None:
+        self._leave_place(handling)
+        handling.is_suspect = False
+        self._wait(handling)
+
+    def _wait(self, handling: Handling) -> None:
+        later = asyncio.get_running_loop().call_later
+        self._retries[handling.key] = later(self._delay_s(handling), self._again, handling)
+
+    def _delay_s(self, handling: Handling) -> float:
+        """Answer how long until the next attempt: never longer than a retry may wait, whatever the wall clock says."""
+        if handling.available_at is None:
+            return 0.0
+        left_s = (handling.available_at - self._clock.now()).total_seconds()
+        return min(max(0.0, left_s), self._policy.longest_delay_s)
+
+    def _again(self, handling: Handling) -> None:
+        self._retries.pop(handling.key, None)
+        self.statistics.retried += 1
+        self._lane(handling).ready(handling)
+        self._wake.set()
+
+    def _let_go(self, handling: Handling) -> None:
+        self._leave_place(handling)
+        self._lane(handling).release(handling)
+
+    def _leave_place(self, handling: Handling) -> None:
+        self._lane(handling).running -= 1
+        if handling is self._suspect:
+            self._suspect = None
+        self._wake.set()
+        if any(kept.wants_more for kept in self._lane(handling).backlogs.values()):
+            self._read.set()
+
+    def _lane(self, handling: Handling) -> Lane:
+        return self._lanes[handling.lane]
 
     async def _read_open(self) -> None:
-        """Take open events from the ledger once half of what may be held is done with."""
-        if self._unread_after is None or len(self._held) > self._most_held // 2:
-            return
-        newest, limit = self._newest, min(journal.READ_LIMIT, self._most_held - len(self._held))
-        rows = await journal.read_unhandled(self._unread_after, limit)
-        for row in rows:
-            self._hold(row)
-        if rows:
-            self._unread_after = rows[-1].position
-        if len(rows) < limit and newest == self._newest:  # nothing came while reading that was left to it
-            self._unread_after = None
-        self._wake.set()
-
-    def _next(self) -> TradingEvent | None:
-        if len(self._running) < MOST_RUNNING:
-            return self._queue.take()
-        if len(self._running) < MOST_RUNNING + RESERVED_RUNNING:
-            return self._queue.take_critical()
-        return None
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._wake.set()
-
-    async def _handle(self, row: TradingEvent) -> None:
-        if row.type not in self._table:
-            await self._mark(row, EventStatus.HANDLED)
-            return self._release(row)
-        if row.attempts >= self._policy.most_attempts:
-            row.error = "the process ended during its last attempt"
-            return await self._bury(row)
-        row.attempts += 1
-        event = Event.from_row(row)
-        with structlog.contextvars.bound_contextvars(event_id=row.id, user_id=row.user_id):
-            try:
-                await self._mark(row, EventStatus.PENDING)
-                for handle in self._table[row.type]:
-                    await self._attempt(handle, event)
-            except Exception as error:
-                await self._failed(row, error)
+        """Read from the ledger what is not in memory: at the start, behind a backlog, and for retries by people."""
+        try_again = await self._attempted(self._bury_orphans()) | await self._attempted(self._count_open())
+        while True:
+            if try_again:
+                await asyncio.sleep(TRY_AGAIN_S)
             else:
-                self.statistics.handled += 1
-                await self._mark(row, EventStatus.HANDLED)
-                self._release(row)
-        return None
+                await self._read.wait()
+            self._read.clear()
+            try_again = await self._attempted(self._read_revived())
+            for critical in (True, False):
+                for lane in self._lanes.values():
+                    try_again |= await self._attempted(self._read_part(lane, critical))
 
-    async def _attempt(self, handle: Handle, event: Event) -> None:
-        kept = self.statistics.by_handler.setdefault(name_of(handle), HandlerStatistics())
-        begin = self._clock.monotonic()
-        outcome = "error"
+    async def _attempted(self, reading: Awaitable[None]) -> bool:
+        """Do a reading; answer whether it failed and is to be tried again."""
         try:
-            async with asyncio.timeout(self._policy.timeout_s):
-                await handle(event)
-            outcome = "ok"
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():  # we are being ended
-                raise
-            raise RuntimeError("something the handler waited for was cancelled") from None
-        finally:
-            kept.handled += outcome == "ok"
-            kept.failed += outcome != "ok"
-            took = self._clock.monotonic() - begin
-            self._observe(name_of(handle), took, outcome)
-            kept.total_s += took
-            kept.slowest_s = max(kept.slowest_s, took)
+            await reading
+        except Exception as error:
+            log.warning("open events could not be read; trying again", error=str(error))
+            return True
+        return False
 
-    async def _failed(self, row: TradingEvent, error: Exception) -> None:
-        self.statistics.failed += 1
-        row.error = f"{type(error).__name__}: {error}"[:500]
-        if row.attempts >= self._policy.most_attempts:
-            return await self._bury(row)
-        delay_s = retry_delay_s(row.attempts, self._policy, self._random)
-        log.warning(
-            "event failed", type=row.type, error=row.error, attempt=row.attempts, again_in_s=round(delay_s, 3)
-        )
-        row.available_at = self._clock.now() + timedelta(seconds=delay_s)
-        await self._mark(row, EventStatus.FAILED)
-        self._retries[row.position] = asyncio.get_running_loop().call_later(delay_s, self._again, row)
-        return None
+    async def _read_part(self, lane: Lane, critical: bool) -> None:
+        backlog = lane.backlogs[critical]
+        while backlog.wants_more and backlog.unread_after is not None:
+            newest = backlog.newest
+            page, whole = await open_work.read_page(
+                self._ledger, Part(lane.name, critical), backlog.unread_after
+            )
+            for handling in page:
+                if handling.handler in self._handlers:
+                    self._take_up(lane, handling)
+            backlog.has_read([each.event.position for each in page], whole=whole, newest=newest)
+            self._wake.set()
 
-    async def _bury(self, row: TradingEvent) -> None:
-        self.statistics.dead += 1
-        log.error("event became a dead letter", type=row.type, error=row.error, attempts=row.attempts)
-        await self._mark(row, EventStatus.DEAD)
-        self._release(row)
+    def _take_up(self, lane: Lane, handling: Handling) -> None:
+        """Hold work read from the ledger; what had failed waits for its time."""
+        has_failed = handling.available_at is not None
+        if not lane.holds(handling) and lane.hold(handling, later=has_failed) and has_failed:
+            self._wait(handling)
 
-    def _again(self, row: TradingEvent) -> None:
-        self._retries.pop(row.position, None)
-        self.statistics.retried += 1
-        self._queue.put(row)
+    async def _read_revived(self) -> None:
+        wanted = set(self._revived)
+        again = await open_work.read_at(self._ledger, wanted) if wanted else []
+        for handling in again:
+            if handling.handler in self._handlers:
+                self._take_up(self._lane(handling), handling)
+        self._revived -= wanted
         self._wake.set()
 
-    def _release(self, row: TradingEvent) -> None:
-        self._held.discard(row.position)
-        if row.entity_id is None:
-            return
-        followers = self._behind.get(row.entity_id, [])
-        if followers:
-            self._queue.put(followers.pop(0))
-        else:
-            self._behind.pop(row.entity_id, None)
+    async def _count_open(self) -> None:
+        for lane in self._lanes.values():
+            for critical, backlog in lane.backlogs.items():
+                backlog.unread += await open_work.count(Part(lane.name, critical))
 
-    async def _mark(self, row: TradingEvent, status: EventStatus) -> None:
-        row.status = status
-        row.handled_at = self._clock.now() if status is EventStatus.HANDLED else None
+    async def _bury_orphans(self) -> None:
+        while orphans := await open_work.read_orphans(tuple(self._handlers)):
+            names = sorted({row.handler for row in orphans})
+            log.error("work of unknown handlers became dead letters", handlers=names, events=len(orphans))
+            keys = [row.id for row in orphans]
+            await self._ledger.write(partial(_bury, keys=keys))
 
-        async def mark(unit: Unit) -> None:
-            if status is EventStatus.DEAD and row.type is not EventType.SYSTEM_ERROR:
-                unit.emit(
-                    EventType.SYSTEM_ERROR,
-                    {
-                        "component": "event bus",
-                        "message": f"{row.type} became a dead letter",
-                        "error": row.error,
-                    },
-                    entity_id=row.id,
-                    cause=Event.from_row(row),
-                )
-            await unit.save(row, "status", "attempts", "available_at", "handled_at", "error")
+    async def _keep_counts(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_S)
+            await self._save_counts()
 
+    async def _save_counts(self) -> None:
         try:
-            await self._ledger.write(mark, urgent=True)
-        except Exception as error:  # the mark is lost, not the event: it will be handled again
-            log.error("an event's mark could not be written", event_id=row.id, error=str(error))
+            await self._ledger.write(self.statistics.keep_counts)
+        except Exception as error:  # nothing is lost: they are counted again at the next start
+            log.warning("the counts of events could not be kept", error=str(error))
+
+
+async def _count_attempts(unit: Unit, batch: Iterable[Handling]) -> set[str]:
+    """Count one more attempt of each; answer the keys of those that are still to be done."""
+    begun: set[str] = set()
+    by_attempt: dict[int, list[str]] = {}
+    for handling in batch:
+        by_attempt.setdefault(handling.attempt + 1, []).append(handling.key)
+    for attempt, keys in by_attempt.items():
+        values = {"attempts": attempt, "status": HandlingStatus.PENDING, "available_at": None}
+        begun |= set(await unit.save_all(EventHandling, {"id__in": keys, "status__in": OPEN}, values))
+    return begun
+
+
+async def _bury(unit: Unit, keys: Sequence[str]) -> None:
+    error = "no handler of this name is installed; install it and retry, or discard"
+    where = {"id__in": keys, "status__in": OPEN}
+    await unit.save_all(EventHandling, where, {"status": HandlingStatus.DEAD, "error": error})
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

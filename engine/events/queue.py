@@ -1,27 +1,43 @@
-"""What waits to be handled: CRITICAL strictly first, the others by urgency with an eye on age; used by the bus."""
+"""What waits to be handled: CRITICAL strictly first, the others by urgency with an eye on age; used by the lanes."""
 
 from collections import deque
+from typing import Generic, Protocol, TypeVar
 
 from engine.clock import Clock
-from models.event import Priority, TradingEvent
+from models.event import Priority
 
 OLDEST_WAIT_S = 5.0  # an event of any priority waits no longer than this while work drains
 
 _BY_URGENCY = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
 
-class PriorityQueue:
-    """One queue a priority; rows leave in the order they came within each."""
+class Prioritised(Protocol):
+    """Whatever has a priority."""
+
+    @property
+    def priority(self) -> Priority:
+        """Answer it."""
+
+
+P = TypeVar("P", bound=Prioritised)
+
+
+class PriorityQueue(Generic[P]):
+    """One queue a priority; items leave in the order they came within each."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queues: dict[Priority, deque[tuple[float, TradingEvent]]] = {p: deque() for p in Priority}
+        self._queues: dict[Priority, deque[tuple[float, P]]] = {p: deque() for p in Priority}
 
-    def put(self, row: TradingEvent) -> None:
+    def put(self, item: P) -> None:
         """Add what is to be handled."""
-        self._queues[row.priority].append((self._clock.monotonic(), row))
+        self._queues[item.priority].append((self._clock.monotonic(), item))
 
-    def take(self) -> TradingEvent | None:
+    def put_back(self, item: P) -> None:
+        """Add what was taken in vain, before everything else of its priority and as if it had waited long."""
+        self._queues[item.priority].appendleft((self._clock.monotonic() - OLDEST_WAIT_S, item))
+
+    def take(self) -> P | None:
         """Answer what is to be handled next, or nothing."""
         if (critical := self.take_critical()) is not None:
             return critical
@@ -32,7 +48,7 @@ class PriorityQueue:
         late = self._clock.monotonic() - oldest[0][0] >= OLDEST_WAIT_S
         return (oldest if late else waiting[0]).popleft()[1]
 
-    def take_critical(self) -> TradingEvent | None:
+    def take_critical(self) -> P | None:
         """Answer the next CRITICAL event, or nothing; for when the places of the others are taken."""
         critical = self._queues[Priority.CRITICAL]
         return critical.popleft()[1] if critical else None

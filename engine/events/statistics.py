@@ -1,36 +1,114 @@
-"""What the dispatcher has done since it started; read by `eventBus` and by the metrics."""
+"""What has been published and handled since the ledger was made; read by `eventBus`, the metrics and the monitor.
 
+In memory, and right after a restart, too: how many events of each type there were is kept with the position up to which
+they are counted, and what handlers did is kept in the transactions that mark their work.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.event import EventType, Priority
+from tortoise.functions import Count
+
+from engine.ledger.event import Event
+from engine.ledger.unit import Unit
+from models.event import EventType, TradingEvent
+from models.handling import HandlerFigures
+from models.ledger import JournalKeeping
+
+KEEP_S = 60.0  # how often the counts of types are kept; what came since is counted again at the start
 
 
-@dataclass(slots=True)
-class HandlerStatistics:
-    """Counts and times of one handler; times in seconds."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Figures of one handler from one batch of its work."""
 
-    handled: int = 0
-    failed: int = 0
-    total_s: float = 0.0
-    slowest_s: float = 0.0
-
-    @property
-    def mean_s(self) -> float:
-        """Answer the mean time of an attempt."""
-        attempts = self.handled + self.failed
-        return self.total_s / attempts if attempts else 0.0
+    handler: str
+    outcome: str  # handled, failed or dead
+    took_s: float
 
 
 @dataclass(slots=True)
 class BusStatistics:
-    """Counts since start. `published` counts every fact seen, `handled` those whose handlers are all done."""
+    """Counts since the ledger was made. `retried` alone is since the start of this process."""
 
-    published: int = 0
-    handled: int = 0
-    failed: int = 0
-    retried: int = 0
-    dead: int = 0
-    waiting_retry: int = 0
-    depth: dict[Priority, int] = field(default_factory=lambda: dict.fromkeys(Priority, 0))
     by_type: dict[EventType, int] = field(default_factory=dict)
-    by_handler: dict[str, HandlerStatistics] = field(default_factory=dict)
+    by_handler: dict[str, HandlerFigures] = field(default_factory=dict)
+    retried: int = 0
+    counted_through: int = 0
+
+    @property
+    def published(self) -> int:
+        """Answer how many events there were."""
+        return sum(self.by_type.values())
+
+    @property
+    def handled(self) -> int:
+        """Answer how many times a handler was done with an event."""
+        return sum(each.handled for each in self.by_handler.values())
+
+    @property
+    def failed(self) -> int:
+        """Answer how many attempts failed."""
+        return sum(each.failed for each in self.by_handler.values())
+
+    @property
+    def dead(self) -> int:
+        """Answer how often work was given up."""
+        return sum(each.dead for each in self.by_handler.values())
+
+    async def load(self, position: int) -> None:
+        """Take the ledger's counts up to a position, from which on `follow` counts."""
+        kept = await JournalKeeping.get(id=1)
+        self.by_type = {EventType(name): count for name, count in kept.counts.items()}
+        since = TradingEvent.filter(position__gt=kept.counted_through, position__lte=position)
+        for type, count in (
+            await since.annotate(count=Count("id")).group_by("type").values_list("type", "count")
+        ):
+            self.by_type[EventType(type)] = self.by_type.get(EventType(type), 0) + int(count)
+        self.counted_through = position
+        await self.load_handlers()
+
+    async def load_handlers(self) -> None:
+        """Take what the desk has kept of the handlers."""
+        self.by_handler = {row.handler: row for row in await HandlerFigures.all()}
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Count events as they are committed."""
+        for event in events:
+            self.by_type[event.type] = self.by_type.get(event.type, 0) + 1
+            self.counted_through = event.position
+
+    async def keep_counts(self, unit: Unit) -> None:
+        """Keep the counts of types with how far they go."""
+        counts = {type.value: count for type, count in self.by_type.items()}
+        row = JournalKeeping(id=1, counts=counts, counted_through=self.counted_through)
+        await unit.save(row, "counts", "counted_through")
+
+
+FIGURES = ("handled", "failed", "dead", "total_us", "slowest_us")
+
+
+def added(known: Mapping[str, HandlerFigures], batch: Iterable[Done]) -> list[HandlerFigures]:
+    """Answer the figures of the handlers in a batch, with the batch added to what is known of them."""
+    figures: dict[str, HandlerFigures] = {}
+    for done in batch:
+        if done.handler not in figures:
+            kept = known.get(done.handler)
+            values = {name: getattr(kept, name) if kept else 0 for name in FIGURES}
+            figures[done.handler] = HandlerFigures(handler=done.handler, **values)
+        row, took_us = figures[done.handler], round(done.took_s * 1_000_000)
+        row.handled += done.outcome == "handled"
+        row.failed += done.outcome != "handled"
+        row.dead += done.outcome == "dead"
+        row.total_us += took_us
+        row.slowest_us = max(row.slowest_us, took_us)
+    return list(figures.values())
+
+
+async def keep_figures(unit: Unit, figures: Iterable[HandlerFigures]) -> None:
+    """Write the figures of some handlers."""
+    for row in figures:
+        if await unit.get(HandlerFigures, handler=row.handler) is None:
+            await unit.insert(row)
+        else:
+            await unit.save(row, *FIGURES)

@@ -7,11 +7,12 @@ against the head kept in `journal_head`.
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from models.audit import AuditEntry
+from models.audit import AuditEntry, AuditOutcome
 
 GENESIS = "0" * 64
 _COVERED = (
@@ -28,7 +29,25 @@ _COVERED = (
 )
 
 
-def digest_of(entry: AuditEntry, previous: str) -> str:
+@dataclass(slots=True)
+class AuditRecord:
+    """An entry on its way into the trail; its place and digests are given at the commit."""
+
+    at: datetime
+    actor: str
+    user_id: str | None
+    action: str
+    entity_id: str | None
+    outcome: AuditOutcome
+    code: str | None
+    request_id: str | None
+    detail: Any
+    sequence: int = 0
+    previous_digest: str = ""
+    digest: str = ""
+
+
+def digest_of(entry: AuditEntry | AuditRecord, previous: str) -> str:
     """Answer the SHA-256, in hexadecimal, of the previous digest and the entry's canonical JSON."""
     content = {name: getattr(entry, name) for name in _COVERED}
     canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from models.event import EventStatus, EventType, Priority, TradingEvent
+from models.event import EventType, Priority, TradingEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,3 @@ class Event:
                 "created_at": moment if isinstance(moment, datetime) else datetime.fromisoformat(moment),
             }
         )
-
-    def to_row(self, status: EventStatus) -> TradingEvent:
-        """Answer the journal row of a new event."""
-        return TradingEvent(**asdict(self), status=status, attempts=0)

@@ -2,12 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import invalid
 from engine.ledger.event import Event
-from models.event import EventStatus, TradingEvent
+from models.event import TradingEvent
 
 READ_LIMIT = 500  # events fetched at once
 LAST_POSITION = 2**63 - 1  # a larger one fits neither database
@@ -41,23 +40,6 @@ async def read_after(position: int, limit: int = READ_LIMIT) -> list[Event]:
     """Answer the events after a position, in commit order."""
     rows = await TradingEvent.filter(position__gt=position).order_by("position").limit(limit)
     return [Event.from_row(row) for row in rows]
-
-
-async def read_unhandled(after: int, limit: int = READ_LIMIT) -> Sequence[TradingEvent]:
-    """Answer the events still to be handled after a position, oldest first."""
-    open_states = [EventStatus.PENDING, EventStatus.FAILED]
-    return (
-        await TradingEvent.filter(status__in=open_states, position__gt=after)
-        .order_by("position")
-        .limit(limit)
-    )
-
-
-async def read_pending(positions: Iterable[int]) -> Sequence[TradingEvent]:
-    """Answer those of some events that are still to be handled for the first time in a round, oldest first."""
-    return await TradingEvent.filter(position__in=list(positions), status=EventStatus.PENDING).order_by(
-        "position"
-    )
 
 
 async def last_position() -> int:

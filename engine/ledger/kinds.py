@@ -1,11 +1,12 @@
 """The catalogue of event types: urgency, origin and schema version of each; read when a fact is recorded."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.event import EventType, Priority
 
-HandledTypes = AbstractSet[EventType]
+HandlerNames = Mapping[EventType, Sequence[str]]  # who handles events of a type, by the name the ledger keeps
+HandlersOf = Callable[[EventType], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,15 @@ from engine.clock import Clock
 from engine.errors import LedgerError, Refusal, RefusalCode, Refused
 from engine.ledger.event import Event
 from engine.ledger.job import Job, ObserveCommit, Work
-from engine.ledger.kinds import HandledTypes
+from engine.ledger.kinds import HandlerNames
+from engine.ledger.leadership import desk_term
 from engine.ledger.lock import LedgerLock
-from engine.ledger.postgres import PostgresWriter, opening
+from engine.ledger.postgres import PostgresWriter, Server, opening
 from engine.ledger.schema import bring_up_to_date, write_foundations
 from engine.ledger.sqlite import SqliteWriter
 from engine.ledger.unit import Unit
 from models.audit import AuditOutcome
+from models.event import EventType
 from models.ledger import LedgerIdentity
 
 T = TypeVar("T")
@@ -31,11 +33,12 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 MOST_WAITING = 10_000  # units queued before new ones are refused as OVERLOADED
-RESERVED = 1_000  # places above that kept for urgent units: stops, fills, handlers' marks
+RESERVED = 1_000  # places above that kept for urgent units: stops, fills, the marks of handlers
 
 
 class _Writer(Protocol):
     dialect: str
+    observe: ObserveCommit
 
     async def start(self) -> None: ...
     def submit(self, job: Job[Any]) -> None: ...
@@ -57,15 +60,25 @@ class Ledger:
     """One ledger, on SQLite (a path) or PostgreSQL (a URL)."""
 
     def __init__(
-        self, *, url: str | None, data_dir: Path, currency: str, durability: str, clock: Clock
+        self,
+        *,
+        url: str | None,
+        data_dir: Path,
+        currency: str,
+        durability: str,
+        clock: Clock,
+        name: str = "trading-engine",
     ) -> None:
+        """Name a ledger; `name` is what the connections of this process are called at the server."""
         self.epoch = ""
+        self.handlers: HandlerNames = {}  # for whom events are kept to be handled
         self.observe_commit: ObserveCommit = lambda units, seconds, committed: None
         self._url = url
         self._path = data_dir / "ledger.sqlite3"
         self._currency = currency
         self._durability = durability
         self._clock = clock
+        self._name = name
         self._lock: LedgerLock | None = None
         self._writer: _Writer | None = None
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
@@ -93,14 +106,15 @@ class Ledger:
         """Add who is told of events once they are durable; listeners run at once and must not wait."""
         self._listeners.append(listener)
 
-    async def open(self, handled: HandledTypes) -> None:
-        """Lock, migrate, write foundations and begin committing.
+    async def open(self, handlers: HandlerNames) -> None:
+        """Lock, migrate, write foundations and begin committing. `handlers` says for whom events are kept to be handled.
 
         Raises LedgerInUse, LedgerTooNew or LedgerError with one clear sentence; nothing stays open then.
         """
         try:
             async with opening(self._url) if self._url else nullcontext():
-                self._writer = await self._open_writer(handled)
+                self.handlers = handlers
+                self._writer = await self._open_writer()
                 await self._writer.start()
                 await self.write(lambda unit: write_foundations(unit, self._currency))
             identity = await LedgerIdentity.get(id=1)
@@ -117,14 +131,25 @@ class Ledger:
             )
         self.epoch = identity.epoch
 
-    async def _open_writer(self, handled: HandledTypes) -> _Writer:
+    async def _open_writer(self) -> _Writer:
+        writer: _Writer
         if self._url is not None:
             await bring_up_to_date(_reading_url(self._url))
-            return PostgresWriter(self._url, self._clock, handled, self.observe_commit)
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = LedgerLock(self._path.parent / "ledger.lock")
-        await bring_up_to_date(f"sqlite://{self._path}?synchronous={self._durability}&busy_timeout=5000")
-        return SqliteWriter(self._path, self._clock, handled, self._durability, self.observe_commit)
+            writer = PostgresWriter(self._server(), self._clock, self._handlers_of, self._tell)
+        else:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = LedgerLock(self._path.parent / "ledger.lock")
+            await bring_up_to_date(f"sqlite://{self._path}?synchronous={self._durability}&busy_timeout=5000")
+            writer = SqliteWriter(self._path, self._durability, self._clock, self._handlers_of, self._tell)
+        writer.observe = self.observe_commit
+        return writer
+
+    def _handlers_of(self, type: EventType) -> Sequence[str]:
+        return self.handlers.get(type, ())
+
+    def _server(self) -> Server:
+        assert self._url is not None, "asked for PostgreSQL only"
+        return Server(self._url, self._name, durable=self._durability == "FULL")
 
     async def close(self) -> None:
         """Commit what waits and let go of everything."""
@@ -137,17 +162,18 @@ class Ledger:
             self._lock.release()
             self._lock = None
 
-    async def write(self, work: Work[T], *, urgent: bool = False) -> T:
+    async def write(self, work: Work[T], *, urgent: bool = False, key: str | None = None) -> T:
         """Run a unit of work and answer its result once it is durable.
 
-        The work runs in the ledger's own task: cancelling the caller does not touch it, it may still commit.
+        The work runs in the ledger's own task: cancelling the caller does not touch it, it may still commit. It may
+        run more than once before it does; what its last run did counts. `key` names whose lock it will take.
         Raises what the work raises, Refused with OVERLOADED when too many units wait, LedgerError otherwise.
         """
         if self._writer is None:
             raise LedgerError("the ledger is closed")
         if self._writer.waiting >= MOST_WAITING + (RESERVED if urgent else 0):
             raise Refused(Refusal(RefusalCode.OVERLOADED, "too many commands wait for the ledger; try again"))
-        job = Job(work, self._tell)
+        job = Job(work, urgent=urgent, key=key, term=desk_term.get())
         self._writer.submit(job)
         return await asyncio.shield(job.answer)
 
@@ -188,7 +214,7 @@ class Ledger:
             return result
 
         try:
-            return await self.write(accepted, urgent=urgent)
+            return await self.write(accepted, urgent=urgent, key=actor.user_id)
         except Refused as refused:
             if refused.refusal.code is not RefusalCode.OVERLOADED:
                 await self.record_refusal(actor, action, detail, refused.refusal)

@@ -5,6 +5,7 @@ connection costs a thread hop a statement (see docs/adr/0003).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -12,7 +13,19 @@ from tortoise.models import Model
 
 M = TypeVar("M", bound=Model)
 
+# Field names with an optional `__comparison`, and how many values each takes: none for `IS NULL`, one for a
+# comparison, more for `IN`.
+Conditions = tuple[tuple[str, int], ...]
+
 _COMPARISONS = {"": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "not": "<>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some columns of a table, for writing many rows."""
+
+    model: type[Model]
+    names: tuple[str, ...]
 
 
 class Connection(Protocol):
@@ -27,6 +40,9 @@ class Connection(Protocol):
 
     async def execute(self, sql: str, values: Sequence[Any]) -> None:
         """Run a statement."""
+
+    async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
+        """Write many rows in one statement."""
 
 
 def placeholder(dialect: str, number: int) -> str:
@@ -43,6 +59,25 @@ def insert_sql(model: type[Model], dialect: str) -> str:
     return f'INSERT INTO "{model._meta.db_table}" ({quoted}) VALUES ({marks})'  # noqa: S608
 
 
+@lru_cache(maxsize=64)
+def insert_all_sql(table: Columns, dialect: str) -> str:
+    """Answer the insert of rows of some columns: each value a mark, or (PostgreSQL) each column an array."""
+    columns = [table.model._meta.fields_db_projection[name] for name in table.names]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    into = f'INSERT INTO "{table.model._meta.db_table}" ({listed})'
+    if dialect == "sqlite":
+        return f"{into} VALUES ({', '.join('?' * len(columns))})"
+    types = [_postgres_type(table.model, name) for name in table.names]
+    arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
+    return f"{into} SELECT * FROM unnest({arrays})"  # noqa: S608
+
+
+def _postgres_type(model: type[Model], name: str) -> str:
+    full = str(model._meta.fields_map[name].get_for_dialect("postgres", "SQL_TYPE"))
+    plain = full.split(" CHECK ", maxsplit=1)[0]
+    return "TEXT" if plain.startswith("VARCHAR") else plain  # a cast to VARCHAR(n) would cut in silence
+
+
 @lru_cache(maxsize=1024)
 def update_sql(model: type[Model], names: tuple[str, ...], dialect: str) -> str:
     """Answer the update of some fields of the row with a primary key, which is the last value."""
@@ -53,18 +88,32 @@ def update_sql(model: type[Model], names: tuple[str, ...], dialect: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def select_sql(
-    model: type[Model], conditions: tuple[tuple[str, int], ...], order_by: str, lock: str, dialect: str
-) -> str:
-    """Answer the query of rows that meet all conditions, each a field name with an optional `__comparison`.
-
-    A condition's number says how many values it takes: none for `IS NULL`, one for a comparison, more for `IN`.
-    """
+def update_all_sql(model: type[Model], names: tuple[str, ...], conditions: Conditions, dialect: str) -> str:
+    """Answer the update of some fields of the rows that meet all conditions; it answers their keys."""
     columns = model._meta.fields_db_projection
-    parts, number = [], 0
+    sets = ", ".join(f'"{columns[name]}" = {placeholder(dialect, at + 1)}' for at, name in enumerate(names))
+    where, _ = _where(model, conditions, len(names), dialect)
+    return f'UPDATE "{model._meta.db_table}" SET {sets}{where} RETURNING "{model._meta.db_pk_column}"'  # noqa: S608
+
+
+@lru_cache(maxsize=1024)
+def select_sql(model: type[Model], conditions: Conditions, order_by: str, lock: str, dialect: str) -> str:
+    """Answer the query of rows that meet all conditions, each a field name with an optional `__comparison`."""
+    columns = model._meta.fields_db_projection
+    where, number = _where(model, conditions, 0, dialect)
+    descending = order_by.startswith("-")
+    order = f' ORDER BY "{columns[order_by.lstrip("-")]}"{" DESC" if descending else ""}' if order_by else ""
+    locking = f" {lock}" if lock and dialect == "postgres" else ""
+    limit = f" LIMIT {placeholder(dialect, number + 1)}"
+    return f'SELECT * FROM "{model._meta.db_table}"{where}{order}{limit}{locking}'  # noqa: S608
+
+
+def _where(model: type[Model], conditions: Conditions, number: int, dialect: str) -> tuple[str, int]:
+    """Answer the clause, its values counted on from `number`, and the number of the last one."""
+    parts = []
     for name, count in conditions:
         field, _, comparison = name.partition("__")
-        column = f'"{columns[field]}"'
+        column = f'"{model._meta.fields_db_projection[field]}"'
         marks = [placeholder(dialect, number + at + 1) for at in range(count)]
         number += count
         if comparison == "in":
@@ -73,12 +122,7 @@ def select_sql(
             parts.append(f"{column} IS {'NOT ' if comparison == 'not' else ''}NULL")
         else:
             parts.append(f"{column} {_COMPARISONS[comparison]} {marks[0]}")
-    where = f" WHERE {' AND '.join(parts)}" if parts else ""
-    descending = order_by.startswith("-")
-    order = f' ORDER BY "{columns[order_by.lstrip("-")]}"{" DESC" if descending else ""}' if order_by else ""
-    locking = f" {lock}" if lock and dialect == "postgres" else ""
-    limit = f" LIMIT {placeholder(dialect, number + 1)}"
-    return f'SELECT * FROM "{model._meta.db_table}"{where}{order}{limit}{locking}'  # noqa: S608
+    return (f" WHERE {' AND '.join(parts)}" if parts else ""), number
 
 
 def values_of(row: Model, names: Sequence[str]) -> list[Any]:
@@ -87,9 +131,7 @@ def values_of(row: Model, names: Sequence[str]) -> list[Any]:
     return [fields[name].to_db_value(getattr(row, name), row) for name in names]
 
 
-def condition_values(
-    model: type[Model], where: dict[str, Any]
-) -> tuple[tuple[tuple[str, int], ...], list[Any]]:
+def condition_values(model: type[Model], where: dict[str, Any]) -> tuple[Conditions, list[Any]]:
     """Split conditions into their shape (which decides the SQL) and their database values."""
     shape: list[tuple[str, int]] = []
     values: list[Any] = []
@@ -133,6 +175,25 @@ async def update(connection: Connection, row: Model, names: tuple[str, ...]) -> 
     """Write some fields of an existing row."""
     sql = update_sql(type(row), names, connection.dialect)
     await connection.execute(sql, [*values_of(row, names), row.pk])
+
+
+async def update_all(
+    connection: Connection, model: type[Model], where: dict[str, Any], values: dict[str, Any]
+) -> list[Any]:
+    """Write the same values to all rows that meet the conditions; answer the keys of those written."""
+    fields, names = model._meta.fields_map, tuple(values)
+    shape, wanted = condition_values(model, where)
+    given = [fields[name].to_db_value(value, model) for name, value in values.items()]
+    sql = update_all_sql(model, names, shape, connection.dialect)
+    return [row[0] for row in await connection.fetch(sql, [*given, *wanted])]
+
+
+async def insert_all(
+    connection: Connection, model: type[Model], names: tuple[str, ...], values: Sequence[Sequence[Any]]
+) -> None:
+    """Write many new rows of values that the database takes as they are."""
+    if values:
+        await connection.insert_all(Columns(model, names), values)
 
 
 async def delete(connection: Connection, row: Model) -> None:

@@ -17,7 +17,7 @@ from engine.ledger.configuration import CONFIG_DEFAULTS
 from engine.ledger.unit import Unit
 from models.config import ConfigEntry
 from models.instrument import Instrument
-from models.ledger import Fence, JournalHead, LedgerIdentity
+from models.ledger import DeskTerm, Fence, JournalHead, JournalKeeping, LedgerIdentity
 from models.schema import tortoise_config
 
 MIGRATION_LIMIT_S = 300
@@ -77,6 +77,8 @@ async def write_foundations(unit: Unit, currency: str) -> None:
             LedgerIdentity(id=1, epoch=epoch, currency=currency, created_at=unit.now, probed_at=unit.now),
             JournalHead(id=1, position=0, audit_sequence=0, audit_digest=GENESIS),
             Fence(id=1, epoch=0),
+            JournalKeeping(id=1, pruned_through=0, counted_through=0, counts={}, place=""),
+            DeskTerm(id=1, term=0, holder="", beat=0),
         )
     for default in CONFIG_DEFAULTS:
         if await unit.get(ConfigEntry, key=default.key) is None:

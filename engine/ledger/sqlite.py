@@ -14,25 +14,38 @@ from typing import Any, TypeVar
 
 from engine.clock import Clock
 from engine.errors import LedgerBusy, LedgerError
-from engine.ledger.job import Job, ObserveCommit
-from engine.ledger.kinds import HandledTypes
-from engine.ledger.unit import Head, Unit
+from engine.ledger.job import AfterCommit, Job, ObserveCommit, finish
+from engine.ledger.kinds import HandlersOf
+from engine.ledger.records import write_records
+from engine.ledger.rows import Columns, insert_all_sql
+from engine.ledger.unit import Unit
 
 T = TypeVar("T")
 
 BUSY_WAIT_S = 5.0  # how long a foreign writer may hold the file before units are refused
 BUSY_STEP_S = 0.005
 GROUP_SLICE_S = 0.004  # a group ends after this, so that the loop serves sockets between two commits
+WRITE_HEAD = "UPDATE journal_head SET position = ?, audit_sequence = ?, audit_digest = ? WHERE id = 1"
+_SYNCHRONOUS = {"OFF": 0, "NORMAL": 1, "FULL": 2}  # as PRAGMA synchronous answers
 
 
 def connect(path: Path, durability: str) -> sqlite3.Connection:
-    """Open a connection for writing: explicit transactions, WAL, foreign keys on, no waiting for locks."""
+    """Open a connection for writing: explicit transactions, WAL, foreign keys on, no waiting for locks.
+
+    Raises LedgerError when SQLite does not do as it was told: a file system without shared memory has no WAL.
+    """
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=0, cached_statements=512, check_same_thread=True
     )
     connection.row_factory = sqlite3.Row
-    for pragma in ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    connection.execute(f"PRAGMA synchronous={durability}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+    if (mode, synchronous) != ("wal", _SYNCHRONOUS[durability]):
+        connection.close()
+        told = f"journal_mode={mode}, synchronous={synchronous}"
+        raise LedgerError(f"SQLite does not give the durability {durability} here ({told})")
     return connection
 
 
@@ -50,6 +63,9 @@ class _InlineConnection:
     async def execute(self, sql: str, values: Sequence[Any]) -> None:
         self._connection.execute(sql, values)
 
+    async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
+        self._connection.executemany(insert_all_sql(table, self.dialect), values)
+
 
 def run_inline(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never suspends. Raises LedgerError if it does."""
@@ -62,18 +78,25 @@ def run_inline(work: Coroutine[Any, Any, T]) -> T:
 
 
 class SqliteWriter:
-    """Commits units in the order they came; what arrives while one group commits goes into the next."""
+    """Commits units in the order they came, urgent ones first; what arrives while one group commits goes into the next.
+
+    A unit that fails takes nothing of its neighbours with it: it has a savepoint of its own, and a group that cannot be
+    committed as a whole is committed one by one.
+    """
 
     dialect = "sqlite"
 
     def __init__(
-        self, path: Path, clock: Clock, handled: HandledTypes, durability: str, observe: ObserveCommit
+        self, path: Path, durability: str, clock: Clock, handlers: HandlersOf, after_commit: AfterCommit
     ) -> None:
+        self.observe: ObserveCommit = lambda units, seconds, committed: None
         self._clock = clock
-        self._observe = observe
-        self._handled = handled
+        self._after_commit = after_commit
+        self._handlers = handlers
         self._connection = connect(path, durability)
         self._inline = _InlineConnection(self._connection)
+        self._alone: deque[Job[Any]] = deque()
+        self._urgent: deque[Job[Any]] = deque()
         self._jobs: deque[Job[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -85,13 +108,13 @@ class SqliteWriter:
 
     def submit(self, job: Job[Any]) -> None:
         """Queue a unit."""
-        self._jobs.append(job)
+        (self._urgent if job.urgent else self._jobs).append(job)
         self._wake.set()
 
     @property
     def waiting(self) -> int:
         """Answer how many units wait for a commit."""
-        return len(self._jobs)
+        return len(self._jobs) + len(self._urgent) + len(self._alone)
 
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
@@ -102,19 +125,25 @@ class SqliteWriter:
         self._connection.close()
 
     async def _run(self) -> None:
-        while not (self._closing and not self._jobs):
-            if not self._jobs:
+        while not (self._closing and not self.waiting):
+            if not self.waiting:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             try:
                 await self._begin()
             except LedgerError as error:
-                while self._jobs:
-                    self._jobs.popleft().fail(error)
+                while (job := self._next()) is not None:
+                    job.fail(error)
                 continue
             self._commit_group()
             await asyncio.sleep(0)
+
+    def _next(self) -> Job[Any] | None:
+        for jobs in (self._alone, self._urgent, self._jobs):
+            if jobs:
+                return jobs.popleft()
+        return None
 
     async def _begin(self) -> None:
         deadline = self._clock.monotonic() + BUSY_WAIT_S
@@ -134,37 +163,63 @@ class SqliteWriter:
         group: list[Job[Any]] = []
         begin = time.perf_counter()
         try:
-            first = head = run_inline(self._unit().read_head())
-            slice_end = time.perf_counter() + GROUP_SLICE_S
-            while self._jobs and (not group or time.perf_counter() < slice_end):
-                job = self._jobs.popleft()
-                group.append(job)
-                head = self._run_unit(job, head)
-            if head != first:
-                run_inline(self._unit().write_head(head))
+            self._run_units(group)
+            self._write_records(group)
             self._connection.execute("COMMIT")
         except Exception as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._observe(len(group), time.perf_counter() - begin, False)
-            for job in group or [self._jobs.popleft()]:
-                job.fail(LedgerError(f"the ledger could not commit: {error}"))
+            self.observe(len(group), time.perf_counter() - begin, False)
+            self._failed(group, error)
         else:
-            self._observe(len(group), time.perf_counter() - begin, True)
-            for job in group:
-                job.finish()
+            self.observe(len(group), time.perf_counter() - begin, True)
+            finish(group, self._after_commit)
 
-    def _run_unit(self, job: Job[Any], head: Head) -> Head:
+    def _run_units(self, group: list[Job[Any]]) -> None:
+        slice_end = time.perf_counter() + GROUP_SLICE_S
+        while (job := self._next()) is not None:
+            group.append(job)
+            self._run_unit(job, guarded=len(group) > 1 or self.waiting > 0)
+            if job.alone or time.perf_counter() >= slice_end:
+                return
+
+    def _run_unit(self, job: Job[Any], guarded: bool) -> None:
+        """Run a unit; one that has the whole transaction to itself needs no savepoint to be undone."""
+        if not guarded:
+            return run_inline(job.run(self._unit()))
         self._connection.execute("SAVEPOINT unit")
-        moved = head.copy()
         try:
-            run_inline(job.run(self._unit(), moved))
+            run_inline(job.run(self._unit()))
         except Exception as error:
+            if not self._connection.in_transaction:  # a full disk has ended the whole transaction
+                raise
             self._connection.execute("ROLLBACK TO unit")
-            job.error = error
-            moved = head
+            job.error = _told(error)
         self._connection.execute("RELEASE unit")
-        return moved
+        return None
+
+    def _write_records(self, group: Sequence[Job[Any]]) -> None:
+        recorded = [job.recorded for job in group if job.recorded is not None]
+        if recorded:
+            head = run_inline(write_records(self._unit(), recorded, self._handlers))
+            self._connection.execute(WRITE_HEAD, (head.position, head.audit_sequence, head.audit_digest))
+
+    def _failed(self, group: list[Job[Any]], error: Exception) -> None:
+        if len(group) == 1:
+            return group[0].fail(_told(error))
+        for job in group:
+            job.alone = True
+        self._alone.extend(group)
+        return None
 
     def _unit(self) -> Unit:
-        return Unit(self._inline, self._clock.now(), self._handled)
+        return Unit(self._inline, self._clock.now())
+
+
+def _told(error: Exception) -> Exception:
+    """Answer an error as the caller is to hear of it; a broken rule of the tables is the unit's own defect."""
+    if isinstance(error, sqlite3.OperationalError):
+        told = LedgerError(f"the ledger could not be written: {error}")
+        told.__cause__ = error
+        return told
+    return error

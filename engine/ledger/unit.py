@@ -1,6 +1,6 @@
 """A unit of work: the rows, audit entries and events of one command, committed together or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,11 +10,11 @@ from tortoise.models import Model
 from engine.actor import Actor
 from engine.ids import new_id
 from engine.ledger import rows
-from engine.ledger.audit import GENESIS, digest_of, kept_detail
+from engine.ledger.audit import GENESIS, AuditRecord, kept_detail
 from engine.ledger.event import Event
-from engine.ledger.kinds import EVENT_KINDS, HandledTypes
-from models.audit import AuditEntry, AuditOutcome
-from models.event import EventStatus, EventType, Priority
+from engine.ledger.kinds import EVENT_KINDS
+from models.audit import AuditOutcome
+from models.event import EventType, Priority
 from models.ledger import Fence, JournalHead
 from models.user import User
 
@@ -37,12 +37,11 @@ class Head:
 class Unit:
     """What a unit of work may do inside its transaction. Nothing here may wait for anything but the ledger."""
 
-    def __init__(self, connection: rows.Connection, now: datetime, handled: HandledTypes) -> None:
+    def __init__(self, connection: rows.Connection, now: datetime) -> None:
         self.now = now
-        self.events: list[Event] = []
+        self.events: list[Event] = []  # with their places once they are committed
+        self.audit_records: list[AuditRecord] = []
         self._connection = connection
-        self._handled = handled
-        self._audit: list[AuditEntry] = []
 
     async def get(self, model: type[M], **where: Any) -> M | None:
         """Answer the one row that meets the conditions, or nothing."""
@@ -86,6 +85,18 @@ class Unit:
     async def save(self, row: Model, *names: str) -> None:
         """Write the named fields of an existing row."""
         await rows.update(self._connection, row, names)
+
+    async def save_all(
+        self, model: type[Model], where: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> list[Any]:
+        """Write the same values to all rows that meet the conditions (as of `find`); answer the keys of those."""
+        return await rows.update_all(self._connection, model, dict(where), dict(values))
+
+    async def insert_all(
+        self, model: type[Model], names: Sequence[str], values: Sequence[Sequence[Any]]
+    ) -> None:
+        """Write many new rows of plain values in one statement, columns in the order of `names`."""
+        await rows.insert_all(self._connection, model, tuple(names), values)
 
     async def delete(self, model: type[Model], *, limit: int, **where: Any) -> int:
         """Delete at most `limit` rows that meet all conditions, by their keys; answer how many."""
@@ -137,9 +148,8 @@ class Unit:
         code: str | None = None,
     ) -> None:
         """Record who did what; the entry joins the chain at the commit."""
-        self._audit.append(
-            AuditEntry(
-                sequence=0,
+        self.audit_records.append(
+            AuditRecord(
                 at=self.now,
                 actor=actor.name,
                 user_id=actor.user_id,
@@ -149,30 +159,8 @@ class Unit:
                 code=code,
                 request_id=actor.request_id,
                 detail=kept_detail(detail),
-                previous_digest="",
-                digest="",
             )
         )
-
-    @property
-    def has_records(self) -> bool:
-        """Tell whether the unit recorded events or audit entries, which need places in order."""
-        return bool(self.events or self._audit)
-
-    async def write_records(self, head: Head) -> None:
-        """Give events and audit entries their places after `head` and write them; `head` moves on."""
-        for entry in self._audit:
-            head.audit_sequence += 1
-            entry.sequence, entry.previous_digest = head.audit_sequence, head.audit_digest
-            entry.digest = head.audit_digest = digest_of(entry, entry.previous_digest)
-            await self.insert(entry)
-        placed = []
-        for event in self.events:
-            head.position += 1
-            placed.append(event.at(head.position))
-            status = EventStatus.PENDING if event.type in self._handled else EventStatus.HANDLED
-            await self.insert(placed[-1].to_row(status))
-        self.events = placed
 
     async def read_head(self) -> Head:
         """Take the journal head: on PostgreSQL this is where writers queue, so it comes last in a unit."""
@@ -180,10 +168,3 @@ class Unit:
         if head is None:  # the very first unit is about to write it
             return Head(0, 0, GENESIS)
         return Head(head.position, head.audit_sequence, head.audit_digest)
-
-    async def write_head(self, head: Head) -> None:
-        """Keep the journal head with the commit."""
-        row = JournalHead(
-            id=1, position=head.position, audit_sequence=head.audit_sequence, audit_digest=head.audit_digest
-        )
-        await self.save(row, "position", "audit_sequence", "audit_digest")

@@ -8,7 +8,7 @@ from engine.ledger.event import Event
 from engine.ledger.unit import Unit
 from engine.monitoring.rules import AlertCondition
 from models.alert import Alert, AlertLevel, AlertStatus
-from models.event import EventType, Priority, TradingEvent
+from models.event import EventType, Priority
 
 LONGEST_KEY = 160  # characters, as the columns have it
 LONGEST_TITLE = 160
@@ -26,7 +26,7 @@ class Raising:
     condition: AlertCondition
     user_id: str | None
     cause: Event | None
-    automatic: bool
+    automatic: bool = False
 
     @property
     def key(self) -> str:
@@ -44,22 +44,6 @@ async def raise_alert(unit: Unit, raising: Raising) -> Alert:
 async def unresolved(unit: Unit, key: str) -> Alert | None:
     """Answer the alert of a key that is not resolved, and keep others from changing it."""
     return await unit.lock(Alert, key=key, status__in=_UNRESOLVED)
-
-
-async def raised_before(unit: Unit, raising: Raising) -> Alert | None:
-    """Answer the alert that this very fact raised or made worse already: then its handler is run again."""
-    if (cause := raising.cause) is None:
-        return None
-    raised = await unit.find(
-        TradingEvent,
-        correlation_id=cause.correlation_id,  # the column with an index
-        causation_id=cause.id,
-        type=EventType.ALERT_RAISED,
-    )
-    for row in raised:
-        if row.payload["key"] == raising.key:
-            return await unit.get(Alert, id=row.entity_id)
-    return None
 
 
 async def resolve_alert(

@@ -4,12 +4,14 @@ The monitor and the facts raise and clear them; doors acknowledge and resolve.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from engine.actor import SYSTEM, Actor
 from engine.errors import Refusal, RefusalCode, Refused, invalid, not_found
+from engine.events.handling import Handling
 from engine.ledger.event import Event
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
@@ -21,7 +23,6 @@ from models.alert import Alert, AlertLevel, AlertStatus
 from models.halt import Halt
 
 LONGEST_NOTE = 500  # characters, as the column has it
-MOST_REMEMBERED = 10_000  # facts counted lately; one whose handler is run again comes within minutes
 
 log = structlog.get_logger(__name__)
 
@@ -34,18 +35,14 @@ _LOG_LEVELS = {
 
 
 class Alerts:
-    """One unresolved alert a key. Each change is one ledger transaction with its event.
-
-    A fact whose handler is run again raises nothing a second time: its ALERT_RAISED event is in the journal.
-    That it was counted is known to this process only: where it dies, or the handler times out, between the
-    count and the mark of the fact, that fact counts twice.
+    """One unresolved alert a key. Each change is one ledger transaction with its event; what a fact calls for commits
+    together with the mark that the fact was handled, so that none is counted twice.
     """
 
     def __init__(self, ledger: Ledger, sees_all: Callable[[Actor], bool]) -> None:
         self.open = OpenAlerts()
         self._ledger = ledger
         self._sees_all = sees_all
-        self._counted: dict[tuple[str, str], str] = {}  # (fact's id, key) -> alert's id, oldest first
 
     async def load(self) -> None:
         """Take the unresolved alerts of the ledger, at start, before facts are followed.
@@ -59,46 +56,22 @@ class Alerts:
         self.open.follow(events)
 
     async def raise_(
-        self,
-        condition: AlertCondition,
-        *,
-        user_id: str | None = None,
-        cause: Event | None = None,
-        automatic: bool = False,
+        self, condition: AlertCondition, *, user_id: str | None = None, automatic: bool = False
     ) -> Alert:
         """Raise an alert, or count up the unresolved one of the same key; its level may rise and never falls.
 
         `automatic` says that the engine itself resolves it (`clear`). Raises LedgerError where it fails.
         """
-        raising = Raising(condition, user_id, cause, automatic)
+        raising = Raising(condition, user_id, None, automatic)
+        changes = await self._ledger.write(lambda unit: _raise(unit, [raising]), urgent=True)
+        _tell(changes)
+        return changes[0].alert
 
-        async def work(unit: Unit) -> tuple[Alert, bool]:
-            repeated = await self._repeated(unit, raising)
-            if repeated is not None:
-                return repeated, False
-            return await alert_records.raise_alert(unit, raising), bool(unit.events)
-
-        alert, told = await self._ledger.write(work, urgent=True)
-        if cause is not None:
-            self._remember(cause, raising.key, alert.id)
-        if told:
-            said = {"alert_id": alert.id, "key": alert.key, "title": alert.title, "user_id": alert.user_id}
-            log.log(_LOG_LEVELS[alert.level], "alert_raised", **said)
-        return alert
-
-    async def clear(self, key: str, cause: Event | None = None) -> Alert | None:
+    async def clear(self, key: str) -> Alert | None:
         """Resolve the alert of a condition that is over; answer nothing when there is none."""
-
-        async def work(unit: Unit) -> Alert | None:
-            alert = await alert_records.unresolved(unit, key[: alert_records.LONGEST_KEY])
-            if alert is not None:
-                await alert_records.resolve_alert(unit, alert, SYSTEM.name, cause=cause)
-            return alert
-
-        alert = await self._ledger.write(work, urgent=True)
-        if alert is not None:
-            log.info("alert_cleared", alert_id=alert.id, key=alert.key)
-        return alert
+        changes = await self._ledger.write(lambda unit: _clear(unit, [key], None), urgent=True)
+        _tell(changes)
+        return changes[0].alert if changes else None
 
     async def acknowledge(self, actor: Actor, alert_id: str, note: str | None = None) -> Alert | Refusal:
         """Keep that somebody has seen an alert and cares for it."""
@@ -122,31 +95,41 @@ class Alerts:
 
     # What the facts call for; named in the table of handlers.
 
-    async def on_risk_violation(self, event: Event) -> None:
+    async def on_risk_violation(self, event: Event, handling: Handling) -> None:
         """Warn the owner of a denied order, once for each limit it broke."""
-        for condition in alert_conditions.risk_conditions(event):
-            await self.raise_(condition, user_id=event.user_id, cause=event)
+        conditions = alert_conditions.risk_conditions(event)
+        raisings = [Raising(condition, event.user_id, event) for condition in conditions]
+        _tell(await handling.commit(lambda unit: _raise(unit, raisings)))
 
-    async def on_order_rejected(self, event: Event) -> None:
+    async def on_order_rejected(self, event: Event, handling: Handling) -> None:
         """Tell the owner of an order that the venue refused it."""
-        await self.raise_(alert_conditions.rejection_condition(event), user_id=event.user_id, cause=event)
+        raising = Raising(alert_conditions.rejection_condition(event), event.user_id, event)
+        _tell(await handling.commit(lambda unit: _raise(unit, [raising])))
 
-    async def on_emergency_stop(self, event: Event) -> None:
+    async def on_emergency_stop(self, event: Event, handling: Handling) -> None:
         """Tell whom it concerns that trading is stopped; over at once where it was resumed meanwhile."""
         condition, owner = alert_conditions.stop_condition(event), alert_conditions.stop_owner(event)
-        await self.raise_(condition, user_id=owner, cause=event, automatic=True)
-        halt = await Halt.get_or_none(id=event.payload["haltId"])
-        if halt is not None and halt.resumed_at is not None:  # the resume may have been handled before this
-            await self.clear(condition.key, event)
 
-    async def on_trading_resumed(self, event: Event) -> None:
+        async def work(unit: Unit) -> list[Change]:
+            changes = await _raise(unit, [Raising(condition, owner, event, automatic=True)])
+            halt = await unit.get(Halt, id=event.payload["haltId"])
+            if (
+                halt is not None and halt.resumed_at is not None
+            ):  # the resume may have been handled before this
+                changes += await _clear(unit, [condition.key], event)
+            return changes
+
+        _tell(await handling.commit(work))
+
+    async def on_trading_resumed(self, event: Event, handling: Handling) -> None:
         """Clear the alerts of the stops that were lifted."""
-        for halt_id in event.payload["haltIds"]:
-            await self.clear(alert_conditions.stop_key(halt_id), event)
+        keys = [alert_conditions.stop_key(halt_id) for halt_id in event.payload["haltIds"]]
+        _tell(await handling.commit(lambda unit: _clear(unit, keys, event)))
 
-    async def on_system_error(self, event: Event) -> None:
+    async def on_system_error(self, event: Event, handling: Handling) -> None:
         """Tell the operators that a part of the engine reported an error."""
-        await self.raise_(alert_conditions.error_condition(event), cause=event)
+        raising = Raising(alert_conditions.error_condition(event), None, event)
+        _tell(await handling.commit(lambda unit: _raise(unit, [raising])))
 
     async def _command(
         self,
@@ -172,18 +155,43 @@ class Alerts:
         own = alert.user_id is not None and alert.user_id == actor.user_id
         return own or actor.user_id is None or self._sees_all(actor)
 
-    async def _repeated(self, unit: Unit, raising: Raising) -> Alert | None:
-        if raising.cause is None:
-            return None
-        counted = self._counted.get((raising.cause.id, raising.key))
-        if counted is not None:
-            return await unit.get(Alert, id=counted)
-        return await alert_records.raised_before(unit, raising)
 
-    def _remember(self, cause: Event, key: str, alert_id: str) -> None:
-        self._counted[cause.id, key] = alert_id
-        while len(self._counted) > MOST_REMEMBERED:
-            del self._counted[next(iter(self._counted))]
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of an alert in a unit, and whether that is news."""
+
+    alert: Alert
+    what: str
+    is_news: bool
+
+
+async def _raise(unit: Unit, raisings: Iterable[Raising]) -> list[Change]:
+    changes = []
+    for raising in raisings:
+        told_before = len(unit.events)
+        alert = await alert_records.raise_alert(unit, raising)
+        changes.append(Change(alert, "alert_raised", len(unit.events) > told_before))
+    return changes
+
+
+async def _clear(unit: Unit, keys: Iterable[str], cause: Event | None) -> list[Change]:
+    changes = []
+    for key in keys:
+        alert = await alert_records.unresolved(unit, key[: alert_records.LONGEST_KEY])
+        if alert is not None:
+            await alert_records.resolve_alert(unit, alert, SYSTEM.name, cause=cause)
+            changes.append(Change(alert, "alert_cleared", True))
+    return changes
+
+
+def _tell(changes: Iterable[Change] | None) -> None:
+    """Log what is news, once it is committed."""
+    for change in changes or ():
+        alert = change.alert
+        if change.is_news:
+            level = _LOG_LEVELS[alert.level] if alert.status is AlertStatus.OPEN else logging.INFO
+            said = {"alert_id": alert.id, "key": alert.key, "title": alert.title, "user_id": alert.user_id}
+            log.log(level, change.what, **said)
 
 
 def _illegal(message: str) -> Refused:

@@ -6,7 +6,7 @@ from engine.errors import LedgerError, Refused
 from engine.ledger.ledger import Ledger
 from engine.monitoring.health import ComponentBoard, ComponentStatus
 from engine.monitoring.metrics import Metrics
-from models.event import EventStatus, TradingEvent
+from models.handling import EventHandling, HandlingStatus
 
 PROBE_EVERY_S = 5.0  # a write costs an fsync: often enough to be believed, seldom enough to cost nothing
 OVERDUE_S = 5.0  # without an answer for so long the ledger counts as down
@@ -33,7 +33,7 @@ class LedgerWatch:
         self._due_s, self._began_s = now_s + PROBE_EVERY_S, now_s
         self.dead_letters = None
         if await self._probe():
-            self.dead_letters = await TradingEvent.filter(status=EventStatus.DEAD).count()
+            self.dead_letters = await EventHandling.filter(status=HandlingStatus.DEAD).count()
             self._metrics.set("events_dead_letters", self.dead_letters)
 
     def overdue(self) -> None:

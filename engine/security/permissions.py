@@ -88,6 +88,7 @@ MUTATION_PERMISSIONS: dict[str, Permission] = {
     "resumeStrategy": Permission.TRADE,
     "stopStrategy": Permission.TRADE,
     "retryEvent": Permission.OPERATE,
+    "discardEvent": Permission.OPERATE,
     "createApiToken": Permission.VIEW_OWN,  # for others: MANAGE_USERS
     "revokeApiToken": Permission.VIEW_OWN,  # another's: MANAGE_USERS
     "storeBrokerCredential": Permission.TRADE,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import structlog
 
 from engine.clock import Clock
-from engine.errors import LedgerError, Refused, VenueError
+from engine.errors import Fenced, LedgerError, Refused, VenueError
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
@@ -53,12 +53,22 @@ class VenueTold:
 class Execution:
     """The only way to a venue. A report is recorded before the next one is looked at, and never given up."""
 
-    def __init__(self, ledger: Ledger, venue: Venue, halts: Halts, clock: Clock, told: VenueTold) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        halts: Halts,
+        clock: Clock,
+        told: VenueTold,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Wire it. `may_send` says whether this process is still the desk, without asking the database."""
         self._ledger = ledger
         self._venue = venue
         self._halts = halts
         self._clock = clock
         self._told = told
+        self._may_send = may_send
         self._reports: asyncio.Queue[VenueReport] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -116,6 +126,8 @@ class Execution:
             self._take_over(known)
             return
         # The last look: from here to the send nothing is awaited, so no stop can slip between.
+        if not self._may_send():
+            raise Fenced("this process cannot tell whether it is still the desk; nothing is sent")
         if reason := self._kept_back(order):
             await self._end(order.id, None, reason)
             return
@@ -203,6 +215,9 @@ class Execution:
         with structlog.contextvars.bound_contextvars(order_id=report.order_id):
             try:
                 order = await self._ledger.write(lambda unit: _record(unit, report), urgent=True)
+            except Fenced as error:
+                log.error("a venue's report is not recorded: another process is the desk", error=str(error))
+                return True
             except (LedgerError, Refused) as error:
                 log.warning("a venue's report waits for the ledger", error=str(error))
                 return False

@@ -11,13 +11,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from engine.ledger.kinds import EVENT_KINDS
 from engine.ledger.ledger import Ledger
+from tests.handling import FIRST_HANDLES_ALL
 from tests.ledgers import SQLITE_FILE, make_ledger, opened
 from tests.servers import PostgresServer
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
-HANDLED = frozenset(EVENT_KINDS)  # every fact waits for its handlers, as far as these tests are concerned
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +49,14 @@ def ledger_url(migrated_postgres: str, postgres_server: PostgresServer) -> Itera
 async def sqlite_ledger(tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Ledger]:
     """An open ledger on SQLite."""
     shutil.copy(migrated_sqlite, tmp_path / SQLITE_FILE)
-    async with opened(make_ledger(tmp_path), HANDLED) as ledger:
+    async with opened(make_ledger(tmp_path), FIRST_HANDLES_ALL) as ledger:
         yield ledger
 
 
 @pytest.fixture
 async def postgres_ledger(tmp_path: Path, ledger_url: str) -> AsyncIterator[Ledger]:
     """An open ledger on PostgreSQL."""
-    async with opened(make_ledger(tmp_path, url=ledger_url), HANDLED) as ledger:
+    async with opened(make_ledger(tmp_path, url=ledger_url), FIRST_HANDLES_ALL) as ledger:
         yield ledger
 
 

@@ -11,6 +11,7 @@ from engine.ledger.ledger import Ledger
 from engine.monitoring.alerts import Alerts
 from models.alert import Alert, AlertStatus
 from models.event import EventType
+from tests.handling import handle
 from tests.unit.monitoring.alerting import DISK, happened, make_alerts, opened, told
 from tests.unit.monitoring.manual_clock import ManualClock
 
@@ -59,8 +60,8 @@ async def test_raising_and_resolving_side_by_side_never_leaves_two(alerts: Alert
 async def test_a_fact_handled_again_raises_nothing(alerts: Alerts, ledger: Ledger) -> None:
     """The journal is asked inside the same transaction, there too."""
     fact = await happened(ledger, EventType.SYSTEM_ERROR, {"component": "feed", "message": "broke"})
-    await alerts.on_system_error(fact)
-    await make_alerts(ledger).on_system_error(fact)
+    await handle(alerts.on_system_error, ledger, fact)
+    await handle(make_alerts(ledger).on_system_error, ledger, fact)
 
     (alert,) = await Alert.all()
     assert alert.count == 1

@@ -1,7 +1,7 @@
 """Promises of the dispatcher: what is committed is handled, the urgent first, and nobody waits for a bad handler."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,19 +11,23 @@ from engine.actor import SYSTEM
 from engine.clock import SystemClock
 from engine.errors import Refusal, RefusalCode
 from engine.events import bus as bus_module
-from engine.events.bus import MOST_RUNNING, Bus
-from engine.events.handler import HandlerTable, RetryPolicy
-from engine.ledger import journal
+from engine.events import lane as lane_module
+from engine.events import letters, open_work
+from engine.events.bus import Bus
+from engine.events.handler import RetryPolicy, names_by_type
+from engine.events.lane import MOST_RUNNING
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
 from models.audit import AuditEntry, AuditOutcome
-from models.event import EventStatus, EventType, Priority, TradingEvent
+from models.event import EventType, Priority, TradingEvent
+from models.handling import EventHandling, HandlingStatus
+from tests.handling import Table, handlers_of, status_and_attempts, work_on
 from tests.ledgers import ANA, PATIENCE_S, execute, happened
 
 pytestmark = pytest.mark.anyio
 
-QUICK = RetryPolicy(most_attempts=3, first_delay_s=0.001, longest_delay_s=0.002, timeout_s=PATIENCE_S)
+QUICK = RetryPolicy(first_delay_s=0.001, longest_delay_s=0.002)
 SIGNAL, CREATED, STOP = EventType.SIGNAL_GENERATED, EventType.ORDER_CREATED, EventType.EMERGENCY_STOP
 
 
@@ -53,12 +57,20 @@ class Recorder:
 
 @asynccontextmanager
 async def running(
-    ledger: Ledger, table: HandlerTable, policy: RetryPolicy = QUICK, **options: Any
+    ledger: Ledger,
+    table: Table,
+    policy: RetryPolicy = QUICK,
+    *,
+    most_attempts: int = 3,
+    timeout_s: float = PATIENCE_S,
+    **options: Any,
 ) -> AsyncIterator[Bus]:
     """A dispatcher at work on what the ledger commits."""
+    handlers = handlers_of(table, most_attempts=most_attempts, timeout_s=timeout_s)
+    ledger.handlers = names_by_type(handlers)
     bus = Bus(ledger, SystemClock(), policy, **options)
     ledger.after_commit(bus.follow)
-    await bus.start(table)
+    await bus.start(handlers)
     try:
         yield bus
     finally:
@@ -69,11 +81,6 @@ async def settled(bus: Bus) -> None:
     """Wait until nothing is left to do."""
     async with asyncio.timeout(PATIENCE_S):
         await bus.idle()
-
-
-async def _status(event: Event) -> tuple[EventStatus, int]:
-    row = await TradingEvent.get(id=event.id)
-    return row.status, row.attempts
 
 
 def failing(times: int) -> Callable[[Event], Awaitable[None]]:
@@ -106,19 +113,18 @@ async def test_a_committed_fact_is_handled_once(ledger: Ledger) -> None:
         await settled(bus)
     assert first.events == second.events == [event]
     assert other.events == []
-    row = await TradingEvent.get(id=event.id)
-    assert (row.status, row.attempts, row.error) == (EventStatus.HANDLED, 1, None)
-    assert row.handled_at is not None
+    rows = await EventHandling.filter(position=event.position).order_by("id")
+    assert [row.handler for row in rows] == ["test.first", "test.second"]
+    assert {(row.status, row.attempts, row.error) for row in rows} == {(HandlingStatus.HANDLED, 1, None)}
+    assert all(row.handled_at is not None for row in rows)
 
 
 async def test_a_fact_without_handlers_is_done_at_once(sqlite_ledger: Ledger) -> None:
     """It neither waits nor counts as handled."""
     async with running(sqlite_ledger, {CREATED: (Recorder().handle,)}) as bus:
-        await sqlite_ledger.close()
-        await sqlite_ledger.open(frozenset({CREATED}))
         event = await happened(sqlite_ledger, SIGNAL)
         await settled(bus)
-        assert await _status(event) == (EventStatus.HANDLED, 0)
+        assert not await EventHandling.filter(position=event.position).exists()
         assert (bus.statistics.published, bus.statistics.handled) == (1, 0)
 
 
@@ -126,7 +132,8 @@ async def test_critical_facts_are_handled_strictly_first(
     sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one place at work: CRITICAL, then HIGH, NORMAL and LOW, each in order."""
-    monkeypatch.setattr(bus_module, "MOST_RUNNING", 1)
+    monkeypatch.setattr(lane_module, "MOST_RUNNING", 1)
+    monkeypatch.setattr(lane_module, "RESERVED_RUNNING", 0)
     recorder = Recorder()
     priorities = [Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.CRITICAL]
     await emit_all(sqlite_ledger, *((SIGNAL, {"priority": priorities[number % 4]}) for number in range(40)))
@@ -150,6 +157,8 @@ async def test_slow_handlers_do_not_hold_up_a_critical_fact(sqlite_ledger: Ledge
 
     async with running(sqlite_ledger, {SIGNAL: (slow,), STOP: (stop.handle,)}) as bus:
         await emit_all(sqlite_ledger, *((SIGNAL, {}) for _ in range(MOST_RUNNING + 5)))
+        while begun < MOST_RUNNING:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         await happened(sqlite_ledger, STOP)
         await stop.has(1)
         assert begun == MOST_RUNNING
@@ -198,23 +207,23 @@ async def test_a_failed_fact_is_tried_again_and_its_entity_waits(sqlite_ledger: 
         await settled(bus)
         assert (bus.statistics.failed, bus.statistics.retried, bus.statistics.handled) == (2, 2, 3)
     assert recorder.positions == [1, 2, 3]
-    assert await _status(events[0]) == (EventStatus.HANDLED, 3)
+    assert await status_and_attempts(events[0]) == (HandlingStatus.HANDLED, 3)
 
 
 async def test_between_two_attempts_the_fact_is_marked_and_others_go_on(sqlite_ledger: Ledger) -> None:
     """A long backoff blocks nobody: the ledger says FAILED, why, and when the next attempt is due."""
     recorder = Recorder()
-    slow = RetryPolicy(most_attempts=3, first_delay_s=3600, longest_delay_s=3600)
+    slow = RetryPolicy(first_delay_s=3600, longest_delay_s=3600)
     async with running(sqlite_ledger, {SIGNAL: (failing(1),), CREATED: (recorder.handle,)}, slow):
         event = await happened(sqlite_ledger, SIGNAL, entity_id="ord_1")
-        while (await _status(event))[0] is not EventStatus.FAILED:
+        while (await status_and_attempts(event))[0] is not HandlingStatus.FAILED:
             pass
         await happened(sqlite_ledger, CREATED, entity_id="ord_2")
         await recorder.has(1)
-        row = await TradingEvent.get(id=event.id)
-    assert (row.status, row.attempts, row.error) == (EventStatus.FAILED, 1, "RuntimeError: not yet")
+        row = await work_on(event.id)
+    assert (row.status, row.attempts, row.error) == (HandlingStatus.FAILED, 1, "RuntimeError: not yet")
     assert row.available_at is not None
-    assert 1800 <= (row.available_at - row.created_at).total_seconds() <= 3700
+    assert 1800 <= (row.available_at - event.created_at).total_seconds() <= 3700
 
 
 async def test_after_the_last_attempt_a_fact_is_a_dead_letter(ledger: Ledger) -> None:
@@ -231,8 +240,8 @@ async def test_after_the_last_attempt_a_fact_is_a_dead_letter(ledger: Ledger) ->
         await settled(bus)
         assert (bus.statistics.dead, bus.statistics.failed, bus.statistics.handled) == (1, 3, 1)
     assert recorder.events == [after]
-    row = await TradingEvent.get(id=poison.id)
-    assert (row.status, row.attempts, row.error) == (EventStatus.DEAD, 3, "ValueError: poison")
+    row = await work_on(poison.id)
+    assert (row.status, row.attempts, row.error) == (HandlingStatus.DEAD, 3, "ValueError: poison")
     (told,) = await TradingEvent.filter(type=EventType.SYSTEM_ERROR)
     assert (told.causation_id, told.correlation_id, told.entity_id) == (
         poison.id,
@@ -247,7 +256,7 @@ async def test_a_system_error_that_cannot_be_handled_breeds_no_other(sqlite_ledg
     async with running(sqlite_ledger, {EventType.SYSTEM_ERROR: (failing(99),)}) as bus:
         event = await happened(sqlite_ledger, EventType.SYSTEM_ERROR)
         await settled(bus)
-    assert await _status(event) == (EventStatus.DEAD, 3)
+    assert await status_and_attempts(event) == (HandlingStatus.DEAD, 3)
     assert await TradingEvent.all().count() == 1
 
 
@@ -278,8 +287,8 @@ async def test_a_bad_handler_blocks_nobody_else(
 ) -> None:
     """It raises, hangs or is cancelled: the facts of others are handled, and its own ends as a dead letter."""
     recorder = Recorder()
-    impatient = RetryPolicy(most_attempts=2, first_delay_s=0.001, timeout_s=0.01)
-    async with running(sqlite_ledger, {SIGNAL: (bad,), CREATED: (recorder.handle,)}, impatient) as bus:
+    table = {SIGNAL: (bad,), CREATED: (recorder.handle,)}
+    async with running(sqlite_ledger, table, most_attempts=2, timeout_s=0.01) as bus:
         poison = await emit_all(
             sqlite_ledger, *((SIGNAL, {"entity_id": f"p{n}"}) for n in range(3 * MOST_RUNNING))
         )
@@ -287,23 +296,23 @@ async def test_a_bad_handler_blocks_nobody_else(
         await recorder.has(20)
         await settled(bus)
     assert sorted(recorder.positions) == [event.position for event in good]
-    rows = await TradingEvent.filter(id__in=[event.id for event in poison])
-    assert {(row.status, row.attempts, row.error) for row in rows} == {(EventStatus.DEAD, 2, error)}
+    rows = await EventHandling.filter(position__in=[event.position for event in poison])
+    assert {(row.status, row.attempts, row.error) for row in rows} == {(HandlingStatus.DEAD, 2, error)}
 
 
 async def test_an_attempt_is_counted_before_it_is_made(ledger: Ledger) -> None:
     """While a handler runs the ledger already has the attempt: a death in it would not be forgotten."""
-    seen: list[tuple[EventStatus, int]] = []
+    seen: list[tuple[HandlingStatus, int]] = []
 
     async def handle(event: Event) -> None:
-        seen.append(await _status(event))
+        seen.append(await status_and_attempts(event))
         if len(seen) == 1:
             raise RuntimeError("again")
 
     async with running(ledger, {SIGNAL: (handle,)}) as bus:
         await happened(ledger, SIGNAL)
         await settled(bus)
-    assert seen == [(EventStatus.PENDING, 1), (EventStatus.PENDING, 2)]
+    assert seen == [(HandlingStatus.PENDING, 1), (HandlingStatus.PENDING, 2)]
 
 
 async def test_open_facts_are_handled_after_a_restart(
@@ -322,25 +331,25 @@ async def test_open_facts_are_handled_after_a_restart(
     async with running(ledger, {SIGNAL: (interrupted,)}):
         await begun.wait()
     await happened(ledger, SIGNAL)
-    await execute("UPDATE trading_events SET status = 'FAILED', attempts = 2 WHERE position = 2")
+    await execute("UPDATE event_handlings SET status = 'FAILED', attempts = 2 WHERE position = 2")
 
     async with running(ledger, {SIGNAL: (recorder.handle,)}) as bus:
         await settled(bus)
         assert bus.statistics.handled == 2
     assert sorted(recorder.positions) == [1, 2]
-    rows = {row.position: (row.status, row.attempts) for row in await TradingEvent.all()}
-    assert rows == {1: (EventStatus.HANDLED, 2), 2: (EventStatus.HANDLED, 3)}
+    rows = {row.position: (row.status, row.attempts) for row in await EventHandling.all()}
+    assert rows == {1: (HandlingStatus.HANDLED, 2), 2: (HandlingStatus.HANDLED, 3)}
 
 
 async def test_a_fact_that_ended_the_process_each_time_is_a_dead_letter(sqlite_ledger: Ledger) -> None:
     """Every attempt is counted and none came to an end: it is not tried again, and somebody is told."""
     recorder = Recorder()
     event = await happened(sqlite_ledger, SIGNAL)
-    await execute("UPDATE trading_events SET attempts = 3")
+    await execute("UPDATE event_handlings SET attempts = 3")
     async with running(sqlite_ledger, {SIGNAL: (recorder.handle,)}) as bus:
         await settled(bus)
     assert recorder.events == []
-    assert await _status(event) == (EventStatus.DEAD, 3)
+    assert await status_and_attempts(event) == (HandlingStatus.DEAD, 3)
     assert await TradingEvent.filter(type=EventType.SYSTEM_ERROR).count() == 1
 
 
@@ -349,15 +358,15 @@ async def test_a_dead_letter_is_revived_with_a_full_round(ledger: Ledger) -> Non
     async with running(ledger, {SIGNAL: (failing(4),)}) as bus:
         event = await happened(ledger, SIGNAL, entity_id="ord_1")
         await settled(bus)
-        assert await _status(event) == (EventStatus.DEAD, 3)
+        assert await status_and_attempts(event) == (HandlingStatus.DEAD, 3)
 
-        revived = await bus.retry(ANA, event.id)
+        revived = await letters.retry(ledger, ANA, event.id)
         assert not isinstance(revived, Refusal)
-        assert (revived.status, revived.attempts) == (EventStatus.PENDING, 0)
+        assert revived.id == event.id
         await settled(bus)
-        assert await _status(event) == (EventStatus.HANDLED, 2)
+        assert await status_and_attempts(event) == (HandlingStatus.HANDLED, 2)
 
-        codes = [await bus.retry(ANA, event.id), await bus.retry(ANA, "evt_unknown")]
+        codes = [await letters.retry(ledger, ANA, event.id), await letters.retry(ledger, ANA, "evt_unknown")]
     assert [getattr(code, "code", None) for code in codes] == [
         RefusalCode.ILLEGAL_STATE,
         RefusalCode.NOT_FOUND,
@@ -384,11 +393,11 @@ async def test_a_retry_asked_for_at_another_door_reaches_the_desk(sqlite_ledger:
     async with running(sqlite_ledger, {SIGNAL: (handle,)}) as desk:
         event = await happened(sqlite_ledger, SIGNAL)
         await settled(desk)
-        await door.retry(SYSTEM, event.id)
+        await letters.retry(sqlite_ledger, SYSTEM, event.id)
         await recorder.has(1)
         await settled(desk)
     assert recorder.events == [event]
-    assert await _status(event) == (EventStatus.HANDLED, 1)
+    assert await status_and_attempts(event) == (HandlingStatus.HANDLED, 1)
 
 
 async def test_many_dead_letters_revived_at_once_are_each_handled_once(sqlite_ledger: Ledger) -> None:
@@ -406,24 +415,18 @@ async def test_many_dead_letters_revived_at_once_are_each_handled_once(sqlite_le
         await settled(bus)
         poisonous = False
         await asyncio.gather(
-            *(bus.retry(ANA, event.id) for event in events),
+            *(letters.retry(sqlite_ledger, ANA, event.id) for event in events),
             *(happened(sqlite_ledger, SIGNAL) for _ in range(12)),
         )
         await settled(bus)
     assert len(recorder.positions) == len(set(recorder.positions)) == 24
-    assert (
-        await TradingEvent.exclude(status=EventStatus.HANDLED)
-        .exclude(type=EventType.SYSTEM_ERROR)
-        .exclude(type=EventType.USER_ACTION)
-        .count()
-        == 0
-    )
+    assert await EventHandling.exclude(status=HandlingStatus.HANDLED).count() == 0
 
 
 async def test_the_statistics_add_up(sqlite_ledger: Ledger) -> None:
     """Every fact is published; each of a handled type ends as handled or dead; attempts are handled or failed."""
     observed: list[tuple[str, str]] = []
-    table: HandlerTable = {SIGNAL: (failing(5),), CREATED: (Recorder().handle,)}
+    table: Table = {SIGNAL: (failing(5),), CREATED: (Recorder().handle,)}
     async with running(
         sqlite_ledger, table, observe=lambda name, seconds, outcome: observed.append((name, outcome))
     ) as bus:
@@ -446,16 +449,19 @@ async def test_the_statistics_add_up(sqlite_ledger: Ledger) -> None:
         assert sum(kept.failed for kept in said.by_handler.values()) == said.failed
         assert sum(kept.handled for kept in said.by_handler.values()) == said.handled
         assert len(observed) == said.failed + said.handled
-        assert sum(bus.depth().values()) == said.waiting_retry == 0
+        assert sum(bus.depth().values()) == bus.waiting_retry == 0
 
 
-async def test_more_facts_than_may_be_held_are_handled_all(sqlite_ledger: Ledger) -> None:
+async def test_more_facts_than_may_be_held_are_handled_all(
+    sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Beyond the bound they stay in the ledger: each is handled once, in order within its entity."""
+    monkeypatch.setattr(open_work, "PAGE", 3)
     recorder = Recorder()
     held: list[int] = []
 
     async def handle(event: Event) -> None:
-        held.append(sum(bus.depth().values()))
+        held.append(sum(bus.depth().values()) - bus.depth()["UNREAD"])
         await recorder.handle(event)
 
     async with running(sqlite_ledger, {SIGNAL: (handle,)}, most_held=6) as bus:
@@ -475,15 +481,15 @@ async def test_a_fact_committed_while_open_ones_are_read_is_handled(
     """Between the reading and its answer there is no gap to fall into."""
     recorder = Recorder()
     read, go_on = asyncio.Event(), asyncio.Event()
-    read_unhandled = journal.read_unhandled
+    read_page = open_work.read_page
 
-    async def slow(after: int, limit: int = journal.READ_LIMIT) -> Sequence[TradingEvent]:
-        rows = await read_unhandled(after, limit)
+    async def slow(*arguments: Any) -> Any:
+        page = await read_page(*arguments)
         read.set()
         await go_on.wait()
-        return rows
+        return page
 
-    monkeypatch.setattr(journal, "read_unhandled", slow)
+    monkeypatch.setattr(open_work, "read_page", slow)
     await happened(sqlite_ledger, SIGNAL)
     async with running(sqlite_ledger, {SIGNAL: (recorder.handle,)}) as bus:
         await read.wait()
@@ -498,16 +504,16 @@ async def test_open_facts_are_read_again_when_that_failed(
     sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger that cannot be read at the start is asked again, without a new fact to wake anybody."""
-    monkeypatch.setattr(bus_module, "READ_AGAIN_S", 0.001)
+    monkeypatch.setattr(bus_module, "TRY_AGAIN_S", 0.001)
     recorder = Recorder()
-    read_unhandled, failures = journal.read_unhandled, iter([OSError("gone"), OSError("still gone")])
+    read_page, failures = open_work.read_page, iter([OSError("gone"), OSError("still gone")])
 
-    async def faulty(after: int, limit: int) -> Sequence[TradingEvent]:
+    async def faulty(*arguments: Any) -> Any:
         if (error := next(failures, None)) is not None:
             raise error
-        return await read_unhandled(after, limit)
+        return await read_page(*arguments)
 
-    monkeypatch.setattr(journal, "read_unhandled", faulty)
+    monkeypatch.setattr(open_work, "read_page", faulty)
     await happened(sqlite_ledger, SIGNAL)
     async with running(sqlite_ledger, {SIGNAL: (recorder.handle,)}):
         await recorder.has(1)
@@ -517,7 +523,7 @@ async def test_more_open_facts_than_one_reading_takes_are_handled_all(
     sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a long absence they come in several readings."""
-    monkeypatch.setattr(journal, "READ_LIMIT", 7)
+    monkeypatch.setattr(open_work, "PAGE", 7)
     recorder = Recorder()
     await emit_all(sqlite_ledger, *((SIGNAL, {}) for _ in range(40)))
     async with running(sqlite_ledger, {SIGNAL: (recorder.handle,)}) as bus:
@@ -535,11 +541,11 @@ async def test_an_end_lets_running_handlers_finish(sqlite_ledger: Ledger) -> Non
 
     bus = Bus(sqlite_ledger, SystemClock(), QUICK)
     sqlite_ledger.after_commit(bus.follow)
-    await bus.start({SIGNAL: (handle,)})
+    await bus.start(handlers_of({SIGNAL: (handle,)}))
     first, second = await emit_all(sqlite_ledger, *((SIGNAL, {"entity_id": "ord_1"}) for _ in range(2)))
     await begun.wait()
     closing = asyncio.create_task(bus.close())
     go_on.set()
     await closing
-    assert await _status(first) == (EventStatus.HANDLED, 1)
-    assert await _status(second) == (EventStatus.PENDING, 0)
+    assert await status_and_attempts(first) == (HandlingStatus.HANDLED, 1)
+    assert await status_and_attempts(second) == (HandlingStatus.PENDING, 0)

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import Reason
 from engine.events.publish import order_event, risk_event, signal_event, stop_event
 from engine.ledger.event import Event
+from engine.ledger.rows import Columns
 from engine.ledger.unit import Unit
 from models.event import EventType, Priority
 from models.halt import Halt, HaltScope
@@ -33,9 +34,12 @@ class NoDatabase:
     async def execute(self, sql: str, values: Sequence[Any]) -> None:
         raise AssertionError(sql)
 
+    async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
+        raise AssertionError(table)
+
 
 def _unit() -> Unit:
-    return Unit(NoDatabase(), NOON, frozenset())
+    return Unit(NoDatabase(), NOON)
 
 
 def _on_the_wire(event: Event) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from engine.ledger.unit import Unit
 from engine.trading.halts import ActiveHalt
 from engine.trading.order_input import SubmitOrder
 from engine.venues.venue import Cancelled, Ending, Filled, VenueOrderState
-from models.event import EventStatus, EventType, TradingEvent
+from models.event import EventType, TradingEvent
 from models.execution import Execution
 from models.halt import Halt, HaltScope
+from models.handling import EventHandling, HandlingStatus
 from models.order import Order, OrderStatus
 from models.position import Position
 from tests.trading_desk import SpyVenue, TradingDesk, limit, market, opened_desk
@@ -57,11 +58,11 @@ async def leave_unconfirmed(desk: TradingDesk, handled: bool = True) -> Order:
 
 async def make_pending(desk: TradingDesk, order: Order) -> None:
     """Lose the mark that ORDER_CREATED was handled."""
-    row = await TradingEvent.get(type=EventType.ORDER_CREATED, entity_id=order.id)
-    row.status = EventStatus.PENDING
+    event = await TradingEvent.get(type=EventType.ORDER_CREATED, entity_id=order.id)
 
     async def work(unit: Unit) -> None:
-        await unit.save(row, "status")
+        pending = {"status": HandlingStatus.PENDING}
+        assert await unit.save_all(EventHandling, {"position": event.position}, pending)
 
     await desk.ledger.write(work)
 

@@ -11,8 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from engine.ledger.audit import GENESIS
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
+from engine.ledger.postgres_session import Session
 from engine.ledger.unit import Head, Unit
 from models.event import EventType, TradingEvent
 from models.ledger import JournalHead
@@ -102,16 +104,16 @@ class Held:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Held:
-    """The first unit to write its head waits there."""
-    held, write_head = Held(), Unit.write_head
+    """The first group that has its positions waits before its commit."""
+    held, commit = Held(), Session.commit
 
-    async def wait(unit: Unit, head: Head) -> None:
-        await write_head(unit, head)
-        if not held.taken.is_set():
+    async def wait(session: Session, head: Head | None) -> None:
+        if head is not None and not held.taken.is_set():
             held.taken.set()
             await held.go_on.wait()
+        await commit(session, head)
 
-    monkeypatch.setattr(Unit, "write_head", wait)
+    monkeypatch.setattr(Session, "commit", wait)
     return held
 
 
@@ -151,15 +153,9 @@ async def test_positions_from_a_sequence_would_show_a_hole(
 
     async def from_sequence(unit: Unit) -> Head:
         (row,) = await unit._connection.fetch("SELECT nextval('places') - 1 AS last", [])
-        return Head(row["last"], 0, "")
-
-    async def keep_nothing(unit: Unit, head: Head) -> None:
-        if not held.taken.is_set():
-            held.taken.set()
-            await held.go_on.wait()
+        return Head(row["last"], 0, GENESIS)
 
     monkeypatch.setattr(Unit, "read_head", from_sequence)
-    monkeypatch.setattr(Unit, "write_head", keep_nothing)
     async with asyncio.timeout(PATIENCE_S):
         first = asyncio.create_task(happened(postgres_ledger))
         await held.taken.wait()

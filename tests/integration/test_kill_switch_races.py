@@ -192,7 +192,7 @@ async def other_process(url: str, folder: Path, desk: TradingDesk) -> AsyncItera
     """Open the ledger once more, as a door elsewhere whose stops the desk has not heard of."""
     clock = HandClock()
     ledger = Ledger(url=url, data_dir=folder, currency="USD", durability="OFF", clock=clock)
-    await ledger.open(frozenset(desk.table))
+    await ledger.open(desk.ledger.handlers)
     try:
         orders = build_orders(ledger, desk.quotes)
         switch = KillSwitch(ledger, Halts(), orders, desk.config, clock)

@@ -17,7 +17,7 @@ from engine.ledger.unit import Unit
 from models.audit import AuditEntry
 from models.event import TradingEvent
 from models.user import User
-from tests.integration.conftest import HANDLED
+from tests.handling import FIRST_HANDLES_ALL
 from tests.ledgers import (
     ANA,
     PATIENCE_S,
@@ -153,7 +153,7 @@ async def test_many_small_commits_let_the_loop_turn(sqlite_ledger: Ledger) -> No
 
     sqlite_ledger.observe_commit = lambda units, seconds, committed: groups.append(units)
     await sqlite_ledger.close()
-    await sqlite_ledger.open(HANDLED)
+    await sqlite_ledger.open(FIRST_HANDLES_ALL)
     calls = asyncio.gather(*(happened(sqlite_ledger) for _ in range(500)))
     await asyncio.gather(calls, turn())
     assert sum(groups) >= 500

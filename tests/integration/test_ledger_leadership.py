@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from engine.clock import SystemClock
 from engine.ledger import leadership
 from engine.ledger.leadership import PostgresDesk, SoleDesk
 from tests.ledgers import PATIENCE_S
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standbys look again soon."""
-    monkeypatch.setattr(leadership, "STANDBY_LOOK_S", 0.005)
+    monkeypatch.setattr(leadership, "LOOK_S", 0.005)
 
 
 async def test_the_process_of_a_sqlite_ledger_is_the_desk_at_once() -> None:
@@ -25,11 +26,11 @@ async def test_the_process_of_a_sqlite_ledger_is_the_desk_at_once() -> None:
 
 
 @pytest.mark.servers
-async def test_one_is_the_desk_and_the_next_takes_over(postgres_url: str) -> None:
+async def test_one_is_the_desk_and_the_next_takes_over(ledger_url: str) -> None:
     """Of three that want it one is; when it closes, another is, and never two."""
-    desks = [PostgresDesk(postgres_url) for _ in range(3)]
+    desks = [PostgresDesk(ledger_url, f"desk {number}", SystemClock()) for number in range(3)]
     waiting = {asyncio.create_task(desk.become_desk()): desk for desk in desks}
-    onlooker = await asyncpg.connect(postgres_url)
+    onlooker = await asyncpg.connect(ledger_url)
     try:
         async with asyncio.timeout(PATIENCE_S):
             while waiting:
@@ -44,12 +45,12 @@ async def test_one_is_the_desk_and_the_next_takes_over(postgres_url: str) -> Non
 
 
 @pytest.mark.servers
-async def test_a_standby_takes_over_when_the_desks_connection_dies(postgres_url: str) -> None:
+async def test_a_standby_takes_over_when_the_desks_connection_dies(ledger_url: str) -> None:
     """A process that dies lets go without saying so: the database does it."""
-    first, second = PostgresDesk(postgres_url), PostgresDesk(postgres_url)
+    first, second = (PostgresDesk(ledger_url, name, SystemClock()) for name in ("first", "second"))
     await first.become_desk()
     waiting = asyncio.create_task(second.become_desk())
-    onlooker = await asyncpg.connect(postgres_url)
+    onlooker = await asyncpg.connect(ledger_url)
     try:
         await onlooker.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
         async with asyncio.timeout(PATIENCE_S):

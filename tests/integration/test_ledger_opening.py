@@ -77,7 +77,7 @@ async def test_a_newer_ledger_is_refused(ledger: Ledger, tmp_path: Path, url: st
     await ledger.close()
     late = make_ledger(tmp_path, url=url)
     with pytest.raises(LedgerTooNew) as refused:
-        await late.open(frozenset())
+        await late.open({})
     assert "9999_later" in str(refused.value)
     assert str(refused.value).startswith(late.place)
     assert "\n" not in str(refused.value)
@@ -110,7 +110,7 @@ async def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     """A damaged file is told in one line."""
     (tmp_path / SQLITE_FILE).write_bytes(b"no database at all " * 500)
     with pytest.raises(LedgerError, match="not a database"):
-        await make_ledger(tmp_path).open(frozenset())
+        await make_ledger(tmp_path).open({})
 
 
 async def test_a_second_process_is_kept_out_of_a_sqlite_ledger(sqlite_ledger: Ledger, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_another_currency_is_refused(ledger: Ledger, tmp_path: Path, url: 
     """One currency a ledger: the line names both, and nothing is changed."""
     await ledger.close()
     with pytest.raises(LedgerError, match="keeps USD, the settings ask for EUR"):
-        await make_ledger(tmp_path, url=url, currency="EUR").open(frozenset())
+        await make_ledger(tmp_path, url=url, currency="EUR").open({})
     async with opened(make_ledger(tmp_path, url=url)):
         assert (await LedgerIdentity.get()).currency == "USD"
 
@@ -142,7 +142,7 @@ async def test_an_unreachable_postgres_is_told_without_its_password(tmp_path: Pa
     """One line names the place and the reason."""
     ledger = make_ledger(tmp_path, url=f"postgres://someone:s3cret@127.0.0.1:{free_port}/ledger")
     with pytest.raises(LedgerError) as refused:
-        await ledger.open(frozenset())
+        await ledger.open({})
     assert str(refused.value).startswith(f"postgres://127.0.0.1:{free_port}/ledger: ")
     assert "s3cret" not in str(refused.value)
 
@@ -158,7 +158,7 @@ async def test_a_postgres_without_free_connections_is_told(tmp_path: Path, ledge
     ledger = make_ledger(tmp_path, url=ledger_url.replace("postgres@", "guest@"))
     try:
         with pytest.raises(LedgerError):
-            await ledger.open(frozenset())
+            await ledger.open({})
     finally:
         connection = await asyncpg.connect(ledger_url)
         await connection.execute("DROP ROLE guest")

@@ -173,7 +173,7 @@ async def test_callers_that_go_away_harm_nothing(ledger: Ledger) -> None:
         for number in range(20):
             await ledger.command(ANA, "makeUser", {}, _user_command(f"later{number:02}"))
         await ledger.close()  # waits for the units whose callers have gone
-        await ledger.open(frozenset())
+        await ledger.open({})
 
     kept = {user.id for user in await User.all()}
     assert acknowledged <= kept
@@ -197,7 +197,7 @@ async def test_a_refusal_is_audited_though_its_caller_went_away(ledger: Ledger) 
         await asyncio.gather(caller, return_exceptions=True)
         assert caller.cancelled()
         await ledger.close()
-        await ledger.open(frozenset())
+        await ledger.open({})
     (entry,) = await AuditEntry.all()
     assert entry.code == "NOT_FOUND"
 

@@ -21,8 +21,10 @@ from engine.monitoring.resources import Resources, ResourceSampler
 from engine.monitoring.rules import AlertCondition
 from engine.monitoring.sources import Sources, Word
 from models.alert import Alert, AlertCategory, AlertLevel, AlertStatus
-from models.event import EventStatus, EventType, TradingEvent
+from models.event import EventType
+from models.handling import EventHandling, HandlingStatus
 from models.metric import MetricMinute
+from tests.handling import NAMES
 from tests.unit.monitoring.alerting import happened, make_alerts, opened
 from tests.unit.monitoring.figures import FIGURES
 from tests.unit.monitoring.manual_clock import ManualClock
@@ -219,21 +221,18 @@ async def test_counted_incidents_raise_security_and_trading_alerts(scene: Scene)
 
 async def test_dead_letters_are_counted_in_the_ledger(scene: Scene) -> None:
     """An event that was given up raises an alert until it is retried, across restarts."""
-    event = await happened(scene.ledger, EventType.USER_ACTION, {})
+    await happened(scene.ledger, EventType.USER_ACTION, {})
 
-    async def mark(unit: Unit, status: EventStatus) -> None:
-        row = await unit.get(TradingEvent, id=event.id)
-        assert row is not None
-        row.status = status
-        await unit.save(row, "status")
+    async def mark(unit: Unit, status: HandlingStatus) -> None:
+        assert await unit.save_all(EventHandling, {"handler": NAMES[0]}, {"status": status})
 
-    await scene.ledger.write(lambda unit: mark(unit, EventStatus.DEAD))
+    await scene.ledger.write(lambda unit: mark(unit, HandlingStatus.DEAD))
     monitor = scene.monitor()
     await _seconds(scene, monitor)
     assert scene.metrics.value("events_dead_letters") == 1
     assert scene.alerts.open.keys == {"dead_letters"}
 
-    await scene.ledger.write(lambda unit: mark(unit, EventStatus.HANDLED))
+    await scene.ledger.write(lambda unit: mark(unit, HandlingStatus.HANDLED))
     await _seconds(scene, monitor, 6)
     assert scene.alerts.open.keys == frozenset()
 

@@ -29,7 +29,7 @@ MOST = 10
 async def second_process(desk: TradingDesk, url: str, folder: Path) -> AsyncIterator[Orders]:
     """Open the ledger once more, with everything kept in memory its own, as another door does."""
     ledger = Ledger(url=url, data_dir=folder, currency="USD", durability="OFF", clock=HandClock())
-    await ledger.open(frozenset(desk.table))
+    await ledger.open(desk.ledger.handlers)
     try:
         yield build_orders(ledger, desk.quotes)
     finally:

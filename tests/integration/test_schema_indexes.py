@@ -14,15 +14,16 @@ from tortoise.queryset import QuerySet
 from engine.ledger.ledger import Ledger
 from models.alert import Alert, AlertStatus
 from models.audit import AuditEntry
-from models.event import EventStatus, EventType, Priority, TradingEvent
+from models.event import EventType, Priority, TradingEvent
 from models.execution import Execution
+from models.handling import EventHandling, HandlingStatus
 from models.metric import MetricMinute
 from models.order import WORKING, Order
 from models.position import Position
 from models.risk import RiskViolation
 from models.strategy import StrategyDeployment, StrategyStatus
 from models.user import ApiToken
-from tests.integration.conftest import HANDLED
+from tests.handling import FIRST_HANDLES_ALL
 from tests.ledgers import NOON, execute, make_ledger, opened
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +38,9 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
     "events by correlation": lambda: TradingEvent.filter(correlation_id="evt_1").order_by("-position"),
     "events by priority": lambda: TradingEvent.filter(priority=Priority.CRITICAL).order_by("-position"),
     "events by symbol": lambda: TradingEvent.filter(symbol="IBM").order_by("-position"),
-    "events by status": lambda: TradingEvent.filter(status=EventStatus.DEAD).order_by("-position"),
+    "open work of a lane": lambda: EventHandling.filter(
+        status=HandlingStatus.PENDING, lane="trading", critical=True, position__gt=5
+    ).order_by("position"),
     "an event": lambda: TradingEvent.filter(id="evt_1"),
     "orders": lambda: Order.all().order_by("-id"),
     "orders of a user": lambda: Order.filter(user_id="usr_ana").order_by("-id"),
@@ -63,9 +66,8 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
 # Found along an index, but come in another order than it has: few rows each.
 SORTED: dict[str, Callable[[], QuerySet[Any]]] = {
     "a position": lambda: Position.filter(user_id="usr_ana", symbol="IBM"),
-    "open events": lambda: TradingEvent.filter(
-        status__in=[EventStatus.PENDING, EventStatus.FAILED], position__gt=5
-    ).order_by("position"),
+    "dead letters": lambda: EventHandling.filter(status=HandlingStatus.DEAD),
+    "work on some events": lambda: EventHandling.filter(position__in=[5, 6]),
     "events of a time": lambda: TradingEvent.filter(created_at__gte=NOON, created_at__lt=NOON).order_by(
         "created_at"
     ),
@@ -84,7 +86,7 @@ async def planned(tmp_path: Path, ledger_url: str) -> AsyncIterator[Ledger]:
     for way in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
         await connection.execute(f'ALTER DATABASE "{name}" SET {way} = off')
     await connection.close()
-    async with opened(make_ledger(tmp_path, url=ledger_url), HANDLED) as ledger:
+    async with opened(make_ledger(tmp_path, url=ledger_url), FIRST_HANDLES_ALL) as ledger:
         yield ledger
 
 

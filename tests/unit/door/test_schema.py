@@ -36,8 +36,8 @@ QUERIES = (
 )
 MUTATIONS = (
     "emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder cancelOrder "
-    "closePosition submitSignal deployStrategy pauseStrategy resumeStrategy stopStrategy retryEvent createApiToken "
-    "revokeApiToken storeBrokerCredential"
+    "closePosition submitSignal deployStrategy pauseStrategy resumeStrategy stopStrategy retryEvent discardEvent "
+    "createApiToken revokeApiToken storeBrokerCredential"
 )
 SUBSCRIPTIONS = "events metrics alerts health orders positions marketData tradingState emergencyStop"
 

@@ -5,9 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events.handler import RetryPolicy, name_of, retry_delay_s
-from engine.events.statistics import HandlerStatistics
-from engine.ledger.event import Event
+from engine.events.handler import RetryPolicy, retry_delay_s
 
 POLICIES = st.builds(RetryPolicy, first_delay_s=st.floats(0.001, 10), longest_delay_s=st.floats(0.001, 600))
 
@@ -32,25 +30,3 @@ def test_handlers_that_failed_together_come_back_apart() -> None:
     """A hundred waits after the same attempt are a hundred different ones."""
     random = Random(1)
     assert len({retry_delay_s(3, RetryPolicy(), random) for _ in range(100)}) == 100
-
-
-def test_a_handler_has_a_name_in_statistics() -> None:
-    """A function by its qualified name; anything else by what it shows of itself."""
-
-    async def on_fill(event: Event) -> None: ...
-
-    class Handler:
-        async def __call__(self, event: Event) -> None: ...
-
-        def __repr__(self) -> str:
-            return "callable"
-
-    assert name_of(on_fill).endswith("on_fill")
-    assert name_of(Handler()) == "callable"
-
-
-@given(st.integers(0, 100), st.integers(0, 100), st.floats(0, 1000))
-def test_the_mean_time_is_over_all_attempts(handled: int, failed: int, total_s: float) -> None:
-    """Nothing handled is no division by zero."""
-    mean = HandlerStatistics(handled, failed, total_s).mean_s
-    assert mean == (total_s / (handled + failed) if handled + failed else 0.0)

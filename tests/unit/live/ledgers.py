@@ -20,7 +20,7 @@ async def opened_ledger(
     """Open a ledger, on SQLite below a folder or on PostgreSQL."""
     clock = clock or SystemClock()
     ledger = Ledger(url=url, data_dir=folder, currency="USD", durability="NORMAL", clock=clock)
-    await ledger.open(frozenset())
+    await ledger.open({})
     try:
         yield ledger
     finally:

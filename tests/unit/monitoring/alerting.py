@@ -14,6 +14,7 @@ from engine.monitoring.rules import AlertCondition
 from models.alert import AlertCategory, AlertLevel
 from models.event import EventType, TradingEvent
 from models.user import Role
+from tests.handling import FIRST_HANDLES_ALL
 from tests.unit.monitoring.manual_clock import ManualClock
 
 ANA = Actor("ana", Role.TRADER, "usr_ana")
@@ -31,7 +32,7 @@ async def opened(
 ) -> AsyncIterator[Ledger]:
     """A ledger that is closed at the end, whatever happens."""
     ledger = kind(url=url, data_dir=data_dir, currency="USD", durability="NORMAL", clock=clock)
-    await ledger.open(frozenset())
+    await ledger.open(FIRST_HANDLES_ALL)
     try:
         yield ledger
     finally:

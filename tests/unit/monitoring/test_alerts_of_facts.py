@@ -15,6 +15,7 @@ from engine.monitoring.alerts import Alerts
 from models.alert import Alert, AlertCategory, AlertLevel, AlertStatus
 from models.event import EventType
 from models.halt import Halt, HaltScope
+from tests.handling import handle
 from tests.unit.monitoring.alerting import happened, make_alerts, opened, told
 from tests.unit.monitoring.manual_clock import ManualClock
 
@@ -74,9 +75,9 @@ async def _resume(ledger: Ledger, *halt_ids: str) -> Event:
 async def test_a_risk_violation_warns_its_owner(alerts: Alerts, ledger: Ledger) -> None:
     """One alert a user, symbol and limit, caused by the violation; another user's is another alert."""
     violation = await _violation(ledger, "POSITION_SIZE", "EXPOSURE")
-    await alerts.on_risk_violation(violation)
-    await alerts.on_risk_violation(await _violation(ledger, "EXPOSURE"))
-    await alerts.on_risk_violation(await _violation(ledger, "EXPOSURE", user_id="usr_ben"))
+    await handle(alerts.on_risk_violation, ledger, violation)
+    await handle(alerts.on_risk_violation, ledger, await _violation(ledger, "EXPOSURE"))
+    await handle(alerts.on_risk_violation, ledger, await _violation(ledger, "EXPOSURE", user_id="usr_ben"))
 
     kept = {alert.key: alert for alert in await Alert.all()}
     assert {key: alert.count for key, alert in kept.items()} == {
@@ -93,8 +94,8 @@ async def test_a_risk_violation_warns_its_owner(alerts: Alerts, ledger: Ledger) 
 async def test_a_handler_run_again_counts_nothing_twice(alerts: Alerts, ledger: Ledger) -> None:
     """The same fact handled twice counts once, for a new alert and for one that stood."""
     for violation in (await _violation(ledger, "EXPOSURE"), await _violation(ledger, "EXPOSURE")):
-        await alerts.on_risk_violation(violation)
-        await alerts.on_risk_violation(violation)
+        await handle(alerts.on_risk_violation, ledger, violation)
+        await handle(alerts.on_risk_violation, ledger, violation)
 
     (alert,) = await Alert.all()
     assert alert.count == 2
@@ -104,11 +105,11 @@ async def test_a_handler_run_again_counts_nothing_twice(alerts: Alerts, ledger: 
 async def test_a_handler_run_again_after_a_restart_raises_nothing(alerts: Alerts, ledger: Ledger) -> None:
     """The journal tells that a fact has raised its alert, even when somebody has resolved that one since."""
     violation = await _violation(ledger, "EXPOSURE")
-    await alerts.on_risk_violation(violation)
+    await handle(alerts.on_risk_violation, ledger, violation)
     (alert,) = await Alert.all()
     await alerts.resolve(SYSTEM, alert.id)
 
-    await make_alerts(ledger).on_risk_violation(violation)
+    await handle(make_alerts(ledger).on_risk_violation, ledger, violation)
 
     (alert,) = await Alert.all()
     assert (alert.count, alert.status) == (1, AlertStatus.RESOLVED)
@@ -118,7 +119,9 @@ async def test_a_rejected_order_is_told_to_its_owner(alerts: Alerts, ledger: Led
     """The venue's words are in the alert."""
     payload = {"orderId": "ord_1", "reason": "unknown account"}
     about = {"entity_id": "ord_1", "user_id": "usr_ana", "symbol": "IBM"}
-    await alerts.on_order_rejected(await happened(ledger, EventType.ORDER_REJECTED, payload, **about))
+    await handle(
+        alerts.on_order_rejected, ledger, await happened(ledger, EventType.ORDER_REJECTED, payload, **about)
+    )
 
     (alert,) = await Alert.all()
     assert (alert.user_id, alert.level, alert.category) == (
@@ -141,20 +144,20 @@ async def test_an_emergency_stop_is_critical_until_resumed(
     alerts: Alerts, ledger: Ledger, scope: HaltScope, target: str | None, title: str, owner: str | None
 ) -> None:
     """It says what was stopped, by whom and why; a user stopped alone owns it; the resume clears it."""
-    await alerts.on_emergency_stop(await _stop(ledger, scope, target))
+    await handle(alerts.on_emergency_stop, ledger, await _stop(ledger, scope, target))
     (alert,) = await Alert.all()
     assert (alert.level, alert.title, alert.user_id, alert.automatic) == ("CRITICAL", title, owner, True)
     assert alert.message == "Stopped by ana: fat finger"
 
-    await alerts.on_trading_resumed(await _resume(ledger, "hlt_1"))
+    await handle(alerts.on_trading_resumed, ledger, await _resume(ledger, "hlt_1"))
     assert (await Alert.get(id=alert.id)).resolved_by == "engine"
 
 
 async def test_lifting_one_stop_leaves_the_others_alert(alerts: Alerts, ledger: Ledger) -> None:
     """Each stop has an alert of its own."""
-    await alerts.on_emergency_stop(await _stop(ledger, HaltScope.ALL, None, "hlt_1"))
-    await alerts.on_emergency_stop(await _stop(ledger, HaltScope.SYMBOL, "IBM", "hlt_2"))
-    await alerts.on_trading_resumed(await _resume(ledger, "hlt_2"))
+    await handle(alerts.on_emergency_stop, ledger, await _stop(ledger, HaltScope.ALL, None, "hlt_1"))
+    await handle(alerts.on_emergency_stop, ledger, await _stop(ledger, HaltScope.SYMBOL, "IBM", "hlt_2"))
+    await handle(alerts.on_trading_resumed, ledger, await _resume(ledger, "hlt_2"))
 
     assert alerts.open.keys == {"emergency_stop:hlt_1"}
 
@@ -162,8 +165,8 @@ async def test_lifting_one_stop_leaves_the_others_alert(alerts: Alerts, ledger: 
 async def test_a_stop_handled_after_its_resume_leaves_nothing_open(alerts: Alerts, ledger: Ledger) -> None:
     """Facts may be handled out of order: the alert is raised, for the record, and over at once."""
     stop = await _stop(ledger, HaltScope.ALL, None)
-    await alerts.on_trading_resumed(await _resume(ledger, "hlt_1"))
-    await alerts.on_emergency_stop(stop)
+    await handle(alerts.on_trading_resumed, ledger, await _resume(ledger, "hlt_1"))
+    await handle(alerts.on_emergency_stop, ledger, stop)
 
     (alert,) = await Alert.all()
     assert (alert.level, alert.status) == (AlertLevel.CRITICAL, AlertStatus.RESOLVED)
@@ -185,7 +188,7 @@ async def test_a_system_error_is_an_alert_of_its_component(
     alerts: Alerts, ledger: Ledger, payload: dict[str, Any], key: str, message: str
 ) -> None:
     """One alert a component, nobody's own, with what was said, however little."""
-    await alerts.on_system_error(await happened(ledger, EventType.SYSTEM_ERROR, payload))
+    await handle(alerts.on_system_error, ledger, await happened(ledger, EventType.SYSTEM_ERROR, payload))
 
     (alert,) = await Alert.all()
     assert (alert.key, alert.message, alert.user_id) == (key, message, None)

@@ -18,7 +18,7 @@ QUERIES = """health metrics metricHistory alerts config eventHistory event event
     marketData tradingState me"""
 MUTATIONS = """emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder
     cancelOrder closePosition submitSignal deployStrategy pauseStrategy resumeStrategy stopStrategy retryEvent
-    createApiToken revokeApiToken storeBrokerCredential"""
+    discardEvent createApiToken revokeApiToken storeBrokerCredential"""
 SUBSCRIPTIONS = "events metrics alerts health orders positions marketData tradingState emergencyStop"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.actor import Actor
 from engine.events.bus import Bus
+from engine.events.handler import names_by_type
 from engine.ledger import journal
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
@@ -35,6 +36,7 @@ from models.event import EventType
 from models.order import OrderSide
 from models.strategy import StrategyDeployment
 from models.user import Role, User
+from tests.handling import handlers_of
 from tests.unit.market.samples import HandClock, bar, step
 
 CASH = Decimal(100_000)
@@ -202,11 +204,13 @@ async def opened(
     house.days = len(history)
     for day, price in enumerate(history, start=1):
         house.quotes.update(step(bar(f"{price} {price} {price} {price}", day=day)), "test")
-    handlers = {
-        EventType.SIGNAL_GENERATED: (house.signals.order_signal,),
-        EventType.ORDER_CREATED: (house.execution.send_order,),
-    }
-    await house.ledger.open(frozenset(handlers))
+    handlers = handlers_of(
+        {
+            EventType.SIGNAL_GENERATED: (house.signals.order_signal,),
+            EventType.ORDER_CREATED: (house.execution.send_order,),
+        }
+    )
+    await house.ledger.open(names_by_type(handlers))
     try:
         for follow in (house.halts.follow, house.runner.follow, house.bus.follow, house.facts.extend):
             house.tail.consumer(follow)

@@ -218,9 +218,9 @@ async def test_rows_of_several_strategies_are_written_in_one_unit(house: House, 
         await house.day("100")
     write = house.ledger.write
 
-    async def counted(work, *, urgent=False):  # type: ignore[no-untyped-def]
+    async def counted(work, **options):  # type: ignore[no-untyped-def]
         units.append(1)
-        return await write(work, urgent=urgent)
+        return await write(work, **options)
 
     house.ledger.write = counted  # type: ignore[method-assign]
     await house.performance.on_step(step(bar(day=9)))
