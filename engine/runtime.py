@@ -61,6 +61,7 @@ from models.user import User
 
 OPERATOR = "operator"  # whom the sign-in links of this machine sign in
 KINDS = {MovingAverageCrossover.kind: MovingAverageCrossover}
+MARK_EVERY_S = 1.0
 DOOR_READS_S = 1.0  # how often a door that is not the desk reads what the desk keeps
 
 log = structlog.get_logger(__name__)
@@ -198,6 +199,7 @@ class Engine:
             self.bus.follow,
         ):
             self.tail.consumer(follow)
+        self._tasks.append(asyncio.create_task(self._mark_journal(), name="journal-mark"))
         self.live_tail.consumer(self.hub.follow)
         self.hub.start(position)
         await self.tail.start(position)
@@ -238,6 +240,7 @@ class Engine:
         if self.live_tail is not self.tail:
             await self.live_tail.close()
         await self.tail.close()
+        self.ledger.mark(self.tail.position)
         await self.ledger.close()
 
     def health(self) -> HealthReport:
@@ -276,6 +279,12 @@ class Engine:
             desk_term.set(None)
             self._build_desk()
             await self.desk.prepare()
+
+    async def _mark_journal(self) -> None:
+        """Note every second, beside a SQLite ledger, how far it has come."""
+        while True:
+            self.ledger.mark(self.tail.position)
+            await asyncio.sleep(MARK_EVERY_S)
 
     async def _read_desk(self) -> None:
         """A door elsewhere than the desk reads from the ledger what the desk keeps there: quotes, handlers' figures."""

@@ -4,6 +4,7 @@ open DATA_DIR                          opens the SQLite ledger there
 open URL                               opens the PostgreSQL ledger there
 emit URL UNITS                         records one to three facts in each unit, eight units at a time
 take URL USER_ID TRIES LIMIT           inserts an order where the user has fewer working ones than the limit
+desk URL NAME                          waits for its turn, says so, then writes as the desk until it is refused
 """
 
 import asyncio
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from engine.clock import SystemClock
 from engine.errors import LedgerError
+from engine.ledger import leadership
+from engine.ledger.job import Work
+from engine.ledger.leadership import PostgresDesk
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
 from models.event import EventType
@@ -50,11 +54,39 @@ async def take(ledger: Ledger, user_id: str, tries: int, limit: int) -> str:
     return str(sum(await asyncio.gather(*(ledger.write(work) for _ in range(tries)))))
 
 
+async def be_desk(ledger: Ledger, url: str, name: str) -> str:
+    """Write one fact after another in the turn's name; answer why that ended, and whether it still felt to be desk."""
+    leadership.LOOK_S, leadership.HOLD_S, leadership.DEAD_S = 0.05, 0.3, 0.6
+    desk = PostgresDesk(url, name, SystemClock())
+    await desk.become_desk()
+    leadership.desk_term.set(desk.term)
+    sys.stdout.write(f"turn {desk.term}\n")
+    sys.stdout.flush()
+    try:
+        while True:
+            await ledger.write(_sign(name))
+            await asyncio.sleep(0.01)
+    except LedgerError as error:
+        return f"{type(error).__name__}, holds: {desk.holds()}"
+    finally:
+        await desk.close()
+
+
+def _sign(name: str) -> Work[None]:
+    async def work(unit: Unit) -> None:
+        unit.emit(EventType.USER_ACTION, {"desk": name})
+
+    return work
+
+
 async def main(mode: str, place: str, *rest: str) -> str:
     """Open the ledger, do what was asked, and close it."""
     url = place if "://" in place else None
     folder = Path(tempfile.mkdtemp()) if url else Path(place)
-    ledger = Ledger(url=url, data_dir=folder, currency="USD", durability="NORMAL", clock=SystemClock())
+    name = rest[0] if mode == "desk" else "worker"
+    ledger = Ledger(
+        url=url, data_dir=folder, currency="USD", durability="NORMAL", clock=SystemClock(), name=name
+    )
     try:
         await ledger.open({})
     except LedgerError as error:
@@ -64,6 +96,8 @@ async def main(mode: str, place: str, *rest: str) -> str:
             return await emit(ledger, int(rest[0]))
         if mode == "take":
             return await take(ledger, rest[0], int(rest[1]), int(rest[2]))
+        if mode == "desk":
+            return await be_desk(ledger, place, rest[0])
         return "opened"
     finally:
         await ledger.close()

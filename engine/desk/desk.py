@@ -14,6 +14,7 @@ from engine.events.handler import Handler
 from engine.events.publish import market_data_update
 from engine.ledger.configuration import Configuration
 from engine.ledger.ledger import Ledger
+from engine.ledger.retention import prune
 from engine.ledger.schema import write_instruments
 from engine.ledger.unit import Unit
 from engine.market.bars import MarketStep, symbols_of
@@ -31,6 +32,8 @@ from engine.trading.orders import Orders
 from engine.venues.paper import PaperVenue
 from models.instrument import Instrument
 from models.market import MarketQuote
+
+PRUNE_EVERY_S = 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +96,7 @@ class Desk:
         self._failure: FeedStatus | None = None
         self._keeper = QuoteKeeper(parts.clock)
         self._task: asyncio.Task[None] | None = None
+        self._pruning: asyncio.Task[None] | None = None
 
     @property
     def feed_status(self) -> FeedStatus | None:
@@ -144,15 +148,17 @@ class Desk:
         await parts.runner.load()
         self.is_active = True
         await parts.bus.start(handlers)
+        self._pruning = asyncio.create_task(self._prune(), name="retention")
         if self._feed is not None:
             self._task = asyncio.create_task(self._run(self._feed), name="feed")
             await asyncio.sleep(0)  # let it begin: whoever asks next is told LIVE
 
     async def close(self) -> None:
         """Stop in the opposite order; what the venue reported is recorded first."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in (self._task, self._pruning):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if not self.is_active:
             return
         await self._parts.bus.close()
@@ -172,6 +178,17 @@ class Desk:
         except Exception as error:
             log.exception("the feed failed")
             self._fail(error)
+
+    async def _prune(self) -> None:
+        """Delete what is older than the retention, now and every day."""
+        while True:
+            try:
+                await prune(
+                    self._parts.ledger, self._parts.clock, self._parts.config.now.event_retention_days
+                )
+            except Exception as error:
+                log.warning("the journal could not be pruned; trying again later", error=str(error))
+            await asyncio.sleep(PRUNE_EVERY_S)
 
     async def _on_step(self, step: MarketStep) -> None:
         """The order matters: orders trade on a bar before anybody can answer to it."""

@@ -78,12 +78,16 @@ CONFIG_DEFAULTS = (
         "market_data_refresh_seconds", DECIMAL, "1", "0.1", "60",
         "Seconds between two quotes of a symbol sent to subscribers; a price ten times as old is too stale to trade on.",
     ),
+    ConfigDefault(  # the longest of what binds firms: six years in SEC rule 17a-4, five in MiFID II, article 25
+        "event_retention_days", INTEGER, "2192", "1", "36500",
+        "Days after which events are deleted that no working order, open position, stop, alert or audit entry needs.",
+    ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class TradingConfig:
-    """The nine settings, typed, as one consistent set."""
+    """The settings, typed, as one consistent set."""
 
     max_concurrent_orders: int
     order_timeout_seconds: int
@@ -94,6 +98,7 @@ class TradingConfig:
     max_sector_exposure_percent: Decimal
     default_stop_loss_percent: Decimal
     market_data_refresh_seconds: Decimal
+    event_retention_days: int
 
 
 _PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]*")  # Decimal would take 1e5, 1_000 and digits of other scripts, too

@@ -20,6 +20,7 @@ from engine.ledger.job import Job, ObserveCommit, Work
 from engine.ledger.kinds import HandlerNames
 from engine.ledger.leadership import desk_term
 from engine.ledger.lock import LedgerLock
+from engine.ledger.place import JournalMark, postgres_place, settle_epoch, sqlite_place
 from engine.ledger.postgres import PostgresWriter, Server, opening
 from engine.ledger.schema import bring_up_to_date, write_foundations
 from engine.ledger.sqlite import SqliteWriter
@@ -79,6 +80,7 @@ class Ledger:
         self._durability = durability
         self._clock = clock
         self._name = name
+        self._mark = None if url else JournalMark(data_dir)
         self._lock: LedgerLock | None = None
         self._writer: _Writer | None = None
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
@@ -117,6 +119,7 @@ class Ledger:
                 self._writer = await self._open_writer()
                 await self._writer.start()
                 await self.write(lambda unit: write_foundations(unit, self._currency))
+                self.epoch = await self._settle_epoch()
             identity = await LedgerIdentity.get(id=1)
         except LedgerError as error:
             await self.close()
@@ -129,7 +132,6 @@ class Ledger:
             raise LedgerError(
                 f"{self.place}: this ledger keeps {identity.currency}, the settings ask for {self._currency}"
             )
-        self.epoch = identity.epoch
 
     async def _open_writer(self) -> _Writer:
         writer: _Writer
@@ -143,6 +145,15 @@ class Ledger:
             writer = SqliteWriter(self._path, self._durability, self._clock, self._handlers_of, self._tell)
         writer.observe = self.observe_commit
         return writer
+
+    async def _settle_epoch(self) -> str:
+        place = await postgres_place() if self._url else sqlite_place(self._path)
+        return await self.write(lambda unit: settle_epoch(unit, place, self._mark))
+
+    def mark(self, position: int) -> None:
+        """Note outside a SQLite ledger how far it has come, so that a restored one is noticed at the next start."""
+        if self._mark is not None and position:
+            self._mark.note(self.epoch, position)
 
     def _handlers_of(self, type: EventType) -> Sequence[str]:
         return self.handlers.get(type, ())

@@ -196,7 +196,8 @@ async def insert_all(
         await connection.insert_all(Columns(model, names), values)
 
 
-async def delete(connection: Connection, row: Model) -> None:
-    """Delete an existing row."""
-    key, mark = row._meta.db_pk_column, placeholder(connection.dialect, 1)
-    await connection.execute(f'DELETE FROM "{row._meta.db_table}" WHERE "{key}" = {mark}', [row.pk])  # noqa: S608
+async def delete_all(connection: Connection, model: type[Model], where: dict[str, Any]) -> None:
+    """Delete all rows that meet the conditions."""
+    shape, wanted = condition_values(model, where)
+    clause, _ = _where(model, shape, 0, connection.dialect)
+    await connection.execute(f'DELETE FROM "{model._meta.db_table}"{clause}', wanted)  # noqa: S608

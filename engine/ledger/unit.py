@@ -99,11 +99,15 @@ class Unit:
         await rows.insert_all(self._connection, model, tuple(names), values)
 
     async def delete(self, model: type[Model], *, limit: int, **where: Any) -> int:
-        """Delete at most `limit` rows that meet all conditions, by their keys; answer how many."""
-        found = await self.find(model, limit=limit, **where)
-        for row in found:
-            await rows.delete(self._connection, row)
+        """Delete at most `limit` rows that meet all conditions; answer how many."""
+        found = [row.pk for row in await self.find(model, limit=limit, **where)]
+        if found:
+            await self.delete_all(model, **{f"{model._meta.pk_attr}__in": found})
         return len(found)
+
+    async def delete_all(self, model: type[Model], **where: Any) -> None:
+        """Delete all rows that meet the conditions (as of `find`), in one statement."""
+        await rows.delete_all(self._connection, model, where)
 
     def emit(
         self,

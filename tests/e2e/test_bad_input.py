@@ -22,7 +22,7 @@ ITS_OWN = {
     "trading_audit_trail",
 }
 FACTS = "SELECT count(*) AS n FROM trading_events WHERE type NOT LIKE 'ALERT%'"
-UNHANDLED = "SELECT count(*) AS n FROM trading_events WHERE status IN ('PENDING', 'FAILED')"
+UNHANDLED = "SELECT count(*) AS n FROM event_handlings WHERE status IN ('PENDING', 'FAILED')"
 AUDIT = "SELECT count(*) AS n FROM trading_audit_trail"
 
 

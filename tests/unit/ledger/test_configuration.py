@@ -37,7 +37,7 @@ def _changed(key: str, value: str) -> Event:
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
-    """Nine settings with their values, from the table and in memory alike."""
+    """The settings with their values, from the table and in memory alike."""
     assert Configuration().now == TradingConfig(
         max_concurrent_orders=10,
         order_timeout_seconds=300,
@@ -48,6 +48,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         max_sector_exposure_percent=Decimal(30),
         default_stop_loss_percent=Decimal(5),
         market_data_refresh_seconds=Decimal(1),
+        event_retention_days=2192,
     )
     assert set(ENTRIES) == {field.name for field in fields(TradingConfig)}
 
