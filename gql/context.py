@@ -9,6 +9,9 @@ from engine.actor import Actor
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from engine.security.permissions import Permission, allows
+from gql.errors import ErrorCode, coded
+
+MOST_STORIES = 10  # causation trees a request may read
 
 
 @dataclass(slots=True)
@@ -18,6 +21,7 @@ class Context:
     engine: Engine
     viewer: Viewer
     request_id: str
+    stories_read: int = 0
 
     @property
     def actor(self) -> Actor:
@@ -35,6 +39,14 @@ class Context:
     def sees_all(self) -> bool:
         """Tell whether the viewer may read what belongs to others."""
         return allows(self.viewer.role, Permission.VIEW_ALL)
+
+    def read_story(self) -> None:
+        """Count a causation tree. Raises LIMIT_EXCEEDED beyond what one request may read: each is a query of its own."""
+        self.stories_read += 1
+        if self.stories_read > MOST_STORIES:
+            raise coded(
+                ErrorCode.LIMIT_EXCEEDED, f"causation: a request may read at most {MOST_STORIES} stories"
+            )
 
     def foreign(self, kind: str) -> None:
         """Count that something of another user was asked for; the answer is that of an unknown id."""

@@ -73,8 +73,9 @@ class TradingEvent:
         description="What each of its handlers made of it; null on live deliveries."
     )
 
-    @query("The story it belongs to: what led to what, from its beginning.")
+    @query("The story it belongs to: what led to what, from its beginning. At most ten a request.")
     async def causation(self, info: Info) -> "CausationTree":
+        info.context.read_story()
         return await CausationTree.of(self.correlation_id, info.context)
 
     @classmethod
@@ -134,7 +135,7 @@ class CausationTree:
     @classmethod
     async def of(cls, correlation_id: str, context: Context) -> "CausationTree":
         """Read a story and answer what the viewer may see of it."""
-        events = (await causation.read_stories([correlation_id]))[correlation_id]
+        events = await causation.read_story(correlation_id)
         kept = events[: causation.MOST_IN_STORY]
         tree = causation.tree_of(kept, lambda event: sees(context.viewer, event))
         epoch = context.engine.ledger.epoch

@@ -1,6 +1,6 @@
 """What led to what: the events of one story as a tree; read for the door."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.ledger.event import Event
@@ -18,13 +18,10 @@ class Node:
     parent_id: str | None
 
 
-async def read_stories(correlation_ids: Iterable[str]) -> dict[str, list[Event]]:
-    """Answer the events of some stories in the order of their commits, at most `MOST_IN_STORY` + 1 of each."""
-    stories: dict[str, list[Event]] = {}
-    for id in correlation_ids:
-        rows = await TradingEvent.filter(correlation_id=id).order_by("position").limit(MOST_IN_STORY + 1)
-        stories[id] = [Event.from_row(row) for row in rows]
-    return stories
+async def read_story(correlation_id: str) -> list[Event]:
+    """Answer the events of a story in the order of their commits, at most `MOST_IN_STORY` + 1."""
+    rows = TradingEvent.filter(correlation_id=correlation_id).order_by("position")
+    return [Event.from_row(row) for row in await rows.limit(MOST_IN_STORY + 1)]
 
 
 def tree_of(events: Sequence[Event], is_shown: Callable[[Event], bool]) -> list[Node]:
