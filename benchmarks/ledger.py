@@ -8,62 +8,57 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from benchmarks import sample
+from benchmarks.dispatch import PER_UNIT, running_bus
+from benchmarks.publish import publish_one
+from benchmarks.servers import Place
 from benchmarks.table import Figure
 from engine.clock import SystemClock
-from engine.events.bus import Bus
+from engine.events.handler import Handler, names_by_type
+from engine.events.handling import Handling
 from engine.events.queue import PriorityQueue
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.ledger.reading import PageRequest, page
-from engine.ledger.tail import JournalTail
 from engine.ledger.unit import Unit
 from models.config import ConfigEntry
-from models.event import EventStatus, EventType, Priority, TradingEvent
+from models.event import EventType, TradingEvent
 
 EVENTS_IN_HISTORY = 100_000
-PER_UNIT = 500
 
 
 async def measure_ledger(runs: int) -> list[Figure]:
     """Measure on a fresh SQLite ledger in a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        clock = SystemClock()
-        ledger = _ledger(place / "data")
-        handled = asyncio.Event()
-        begin = time.perf_counter()
-        await ledger.open(frozenset({EventType.SYSTEM_ERROR}))
-        opened = Figure("open a new ledger, migrations included", [(time.perf_counter() - begin) * 1000])
-        tail, bus = JournalTail(ticking=False), Bus(ledger, clock)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        place = Place("SQLite", Path(folder), None)
+        ledger, handled = place.ledger(), asyncio.Event()
 
-        async def note(event: Event) -> None:
+        async def note(event: Event, handling: Handling) -> None:
             handled.set()
 
-        tail.consumer(bus.follow)
-        await tail.start(0)
-        ledger.after_commit(tail.offer)
-        await bus.start({EventType.SYSTEM_ERROR: (note,)})
-        await bus.idle()
-        figures = [
-            *_schema(place, place / "data" / "ledger.sqlite3"),
-            opened,
-            _bare_commit(place, runs),
-            await _repeated("publish one event (durable)", runs, lambda: _publish(ledger), 1),
-            await _repeated("publish to handled", runs, lambda: _publish_handled(ledger, handled), 10),
-            _queue(runs),
-            await _repeated("health check of the ledger (write probe)", runs, ledger.probe, 10),
-            _configuration(runs, await ConfigEntry.all()),
-            await _history(ledger, runs),
-        ]
-        await bus.close()
-        await tail.close()
-        await ledger.close()
-        return figures
+        handlers = (Handler("bench.note_error", frozenset({EventType.SYSTEM_ERROR}), note),)
+        begin = time.perf_counter()
+        await ledger.open(names_by_type(handlers))
+        opened = Figure("open a new ledger, migrations included", [(time.perf_counter() - begin) * 1000])
+        try:
+            async with running_bus(ledger, handlers) as bus:
+                await bus.idle()
+                return [*_schema(place), opened, *await _figures(ledger, place, handled, runs)]
+        finally:
+            await ledger.close()
 
 
-def _ledger(folder: Path) -> Ledger:
-    return Ledger(url=None, data_dir=folder, currency="USD", durability="FULL", clock=SystemClock())
+async def _figures(ledger: Ledger, place: Place, handled: asyncio.Event, runs: int) -> list[Figure]:
+    return [
+        _bare_commit(place.folder, runs),
+        await _repeated("publish one event (durable)", runs, lambda: publish_one(ledger), 1),
+        await _repeated("publish to handled", runs, lambda: _publish_handled(ledger, handled), 10),
+        _queue(ledger, runs),
+        await _repeated("health check of the ledger (write probe)", runs, ledger.probe, 10),
+        _configuration(runs, await ConfigEntry.all()),
+        await _history(ledger, runs),
+    ]
 
 
 async def _repeated(name: str, runs: int, act: Callable[[], Awaitable[object]], limit_ms: float) -> Figure:
@@ -75,9 +70,9 @@ async def _repeated(name: str, runs: int, act: Callable[[], Awaitable[object]], 
     return Figure(name, times, limit_ms)
 
 
-def _schema(place: Path, ledger: Path) -> list[Figure]:
+def _schema(place: Place) -> list[Figure]:
     """Replay the migrated ledger's own statements on empty files."""
-    with sqlite3.connect(ledger) as source:
+    with sqlite3.connect(place.path) as source:
         rows = source.execute("SELECT type, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     statements = {
         kind: [sql for type, sql in rows if type == kind and "sqlite_" not in sql]
@@ -85,7 +80,7 @@ def _schema(place: Path, ledger: Path) -> list[Figure]:
     }
     times: dict[str, list[float]] = {"table": [], "index": []}
     for run in range(20):
-        target = sqlite3.connect(place / f"schema{run}.sqlite3", isolation_level=None)
+        target = sqlite3.connect(place.folder / f"schema{run}.sqlite3", isolation_level=None)
         target.execute("PRAGMA journal_mode=WAL")
         for kind, wanted in statements.items():
             begin = time.perf_counter()
@@ -102,25 +97,18 @@ def _schema(place: Path, ledger: Path) -> list[Figure]:
     ]
 
 
-def _bare_commit(place: Path, runs: int) -> Figure:
-    connection = sqlite3.connect(place / "bare.sqlite3", isolation_level=None)
+def _bare_commit(folder: Path, runs: int) -> Figure:
+    connection = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, payload TEXT)")
     times = []
     for number in range(runs):
         begin = time.perf_counter()
-        connection.execute("INSERT INTO rows VALUES (?, ?)", (number, "x" * 300))
+        connection.execute("INSERT INTO rows VALUES (?, ?)", (number, sample.TEXT))
         times.append((time.perf_counter() - begin) * 1000)
     connection.close()
     return Figure("reference: bare sqlite3 commit of one row", times)
-
-
-async def _publish(ledger: Ledger) -> None:
-    async def work(unit: Unit) -> None:
-        unit.emit(EventType.USER_ACTION, {"action": "BENCH"}, entity_id="bench")
-
-    await ledger.write(work)
 
 
 async def _publish_handled(ledger: Ledger, handled: asyncio.Event) -> None:
@@ -132,13 +120,13 @@ async def _publish_handled(ledger: Ledger, handled: asyncio.Event) -> None:
     await handled.wait()
 
 
-def _queue(runs: int) -> Figure:
-    queue, clock = PriorityQueue(SystemClock()), SystemClock()
-    row = TradingEvent(priority=Priority.NORMAL, status=EventStatus.PENDING, created_at=clock.now())
+def _queue(ledger: Ledger, runs: int) -> Figure:
+    queue: PriorityQueue[Handling] = PriorityQueue(SystemClock())
+    handling = Handling(sample.event(SystemClock().now()), "bench.note_error", ledger)
     times = []
     for _ in range(runs):
         begin = time.perf_counter()
-        queue.put(row)
+        queue.put(handling)
         queue.take()
         times.append((time.perf_counter() - begin) * 1000)
     return Figure("queue operation (put and take)", times, 5)

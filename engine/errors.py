@@ -3,6 +3,7 @@
     EngineError
     ├── SettingsError        the operator's settings are unusable; all faults at once
     ├── MarketDataError      a price or instrument file is unusable; names line, column and rule
+    ├── RecordingError       a file of recorded events is unusable; names file and line
     ├── LedgerError          the ledger cannot serve
     │   ├── LedgerInUse      another process owns this SQLite ledger
     │   ├── LedgerTooNew     the ledger was written by a newer version of the product
@@ -36,6 +37,10 @@ class MarketDataError(EngineError):
         self.source = source
         self.faults = tuple(faults)
         super().__init__(f"{source}: " + "; ".join(self.faults))
+
+
+class RecordingError(EngineError):
+    """A file of recorded events cannot be read or written."""
 
 
 class LedgerError(EngineError):

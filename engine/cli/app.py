@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from engine import __version__
+from engine.cli.journal import journal
+from engine.cli.options import DataDir
 from engine.errors import EngineError, MarketDataError
 from engine.settings import read_settings
 
@@ -23,8 +25,8 @@ app = typer.Typer(
 )
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
+app.add_typer(journal, name="journal")
 
-DataDir = Annotated[Path | None, typer.Option(help="Where ledger and keys live.", show_default="var")]
 User = Annotated[str, typer.Option(help="Whom the link signs in.")]
 
 

@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.errors import Fenced
 from engine.events import open_work
 from engine.events.handler import Handler, RetryPolicy, names_by_type, retry_delay_s
-from engine.events.handling import OPEN, Handling
+from engine.events.handling import Handling, still_open
 from engine.events.lane import MOST_HELD, Lane, total
 from engine.events.letters import REVIVES
 from engine.events.open_work import Part
@@ -24,7 +24,7 @@ from engine.ledger.unit import Unit
 from models.event import EventType
 from models.handling import EventHandling, HandlingStatus
 
-MOST_CLAIMED = 64  # whose attempts are counted in one commit
+MOST_CLAIMED = 128  # whose attempts are counted in one commit
 TRY_AGAIN_S = 0.5  # after the ledger could not be read or written
 CLOSE_WAIT_S = 5.0  # what runs may take so long to finish when the dispatcher ends
 
@@ -367,14 +367,13 @@ async def _count_attempts(unit: Unit, batch: Iterable[Handling]) -> set[str]:
         by_attempt.setdefault(handling.attempt + 1, []).append(handling.key)
     for attempt, keys in by_attempt.items():
         values = {"attempts": attempt, "status": HandlingStatus.PENDING, "available_at": None}
-        begun |= set(await unit.save_all(EventHandling, {"id__in": keys, "status__in": OPEN}, values))
+        begun |= set(await unit.save_all(EventHandling, still_open(keys), values))
     return begun
 
 
 async def _bury(unit: Unit, keys: Sequence[str]) -> None:
     error = "no handler of this name is installed; install it and retry, or discard"
-    where = {"id__in": keys, "status__in": OPEN}
-    await unit.save_all(EventHandling, where, {"status": HandlingStatus.DEAD, "error": error})
+    await unit.save_all(EventHandling, still_open(keys), {"status": HandlingStatus.DEAD, "error": error})
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

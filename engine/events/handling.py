@@ -1,8 +1,9 @@
 """One handler's work on one event: what a handler is given, and how its effect and its mark commit together."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.ledger.event import Event
 from engine.ledger.job import Work
@@ -15,6 +16,15 @@ from models.handling import EventHandling, HandlingStatus
 T = TypeVar("T")
 
 OPEN = (HandlingStatus.PENDING, HandlingStatus.FAILED)
+CLOSED = (HandlingStatus.HANDLED, HandlingStatus.DEAD, HandlingStatus.DISCARDED)
+
+
+def still_open(keys: Sequence[str]) -> Mapping[str, Any]:
+    """Answer the condition for the work of some keys that is open.
+
+    Said as "not closed", so that both databases go by the key: asked for PENDING, they read all that is pending.
+    """
+    return {"id__in": keys, "status__notin": CLOSED}
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from engine.events.handling import Handling
 from engine.events.queue import PriorityQueue
 from models.event import Priority
 
-MOST_RUNNING = 16  # events of a lane at work at a time
+MOST_RUNNING = 64  # events of a lane at work at a time
 RESERVED_RUNNING = 16  # places above that for CRITICAL ones: slow handlers of others must not hold them up
 MOST_HELD = 10_000  # in memory, of the CRITICAL and of the others each
 

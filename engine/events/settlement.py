@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.events.handling import OPEN, Handling
+from engine.events.handling import Handling, still_open
 from engine.events.statistics import Done, keep_figures
 from engine.ledger.unit import Unit
 from models.event import EventType
@@ -43,8 +43,7 @@ async def settle(unit: Unit, batch: Sequence[Settlement], figures: Iterable[Hand
     ]
     done = {"status": HandlingStatus.HANDLED, "handled_at": unit.now, "error": None}
     for first in range(0, len(keys), MOST_KEYS):
-        where = {"id__in": keys[first : first + MOST_KEYS], "status__in": OPEN}
-        await unit.save_all(EventHandling, where, done)
+        await unit.save_all(EventHandling, still_open(keys[first : first + MOST_KEYS]), done)
     for each in batch:
         if each.outcome is not Outcome.HANDLED:
             await _mark_failure(unit, each)
@@ -59,7 +58,7 @@ async def _mark_failure(unit: Unit, settlement: Settlement) -> None:
         "error": settlement.error,
         "available_at": None if is_dead else handling.available_at,
     }
-    marked = await unit.save_all(EventHandling, {"id": handling.key, "status__in": OPEN}, values)
+    marked = await unit.save_all(EventHandling, still_open([handling.key]), values)
     if marked and is_dead and handling.event.type is not EventType.SYSTEM_ERROR:
         unit.emit(
             EventType.SYSTEM_ERROR,

@@ -1,7 +1,7 @@
 """One fact as it travels: written by a unit of work, kept in the journal, carried by the wire."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -31,9 +31,9 @@ class Event:
     payload: Mapping[str, Any]
     created_at: datetime
 
-    def at(self, position: int) -> "Event":
-        """Answer the same event at its place in the journal."""
-        return replace(self, position=position)
+    def place(self, position: int) -> None:
+        """Take its place in the journal: given once, by the ledger, before anybody is told of the event."""
+        object.__setattr__(self, "position", position)
 
     def to_json(self) -> bytes:
         """Serialise for the wire and for files."""

@@ -186,7 +186,7 @@ class Ledger:
             raise Refused(Refusal(RefusalCode.OVERLOADED, "too many commands wait for the ledger; try again"))
         job = Job(work, urgent=urgent, key=key, term=desk_term.get())
         self._writer.submit(job)
-        return await asyncio.shield(job.answer)
+        return await job.answer  # a caller who is cancelled gives up the answer, not the work
 
     async def command(
         self,

@@ -15,6 +15,7 @@ from engine.ledger.postgres_lane import SETTINGS, Lane, LaneParts
 from engine.ledger.postgres_session import UNREACHABLE
 
 LANES = 4  # connections on which units run side by side
+FILL = 64  # units a lane is given before the next is used: the fewer lanes commit, the more share a commit
 OPENING_LOCK = 0x51_4C_54_4F  # "QLTO": the advisory lock's number within the ledger's database
 OPENING_WAIT_S = 300.0  # as long as migrations may take
 
@@ -51,8 +52,8 @@ class Server:
 class PostgresWriter:
     """Spreads units over the lanes: those of one key to one lane, so that they do not wait for each other's locks.
 
-    Urgent ones have a lane to themselves. The row locks that units take, and the journal head's, order the lanes of
-    all processes.
+    Those without a key fill one lane after the other. Urgent ones have a lane to themselves. The row locks that
+    units take, and the journal head's, order the lanes of all processes.
     """
 
     dialect = "postgres"
@@ -78,7 +79,8 @@ class PostgresWriter:
         elif job.key is not None:
             self._lanes[hash(job.key) % LANES].submit(job)
         else:
-            min(self._lanes, key=lambda lane: lane.waiting).submit(job)
+            roomy = (lane for lane in self._lanes if lane.waiting < FILL)
+            (next(roomy, None) or min(self._lanes, key=lambda lane: lane.waiting)).submit(job)
 
     @property
     def waiting(self) -> int:

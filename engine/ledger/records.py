@@ -56,13 +56,11 @@ async def write_records(unit: Unit, recorded: Sequence[tuple[Unit, Sealed]], han
     for one, sealed in recorded:
         for record, detail in zip(one.audit_records, sealed.details, strict=True):
             entries.append(_audit_row(record, detail, head))
-        placed = []
         for event, payload in zip(one.events, sealed.payloads, strict=True):
             head.position += 1
-            placed.append(event.at(head.position))
-            events.append(_event_row(placed[-1], payload))
-            handlings.extend(_handling_row(placed[-1], name) for name in handlers(event.type))
-        one.events = placed
+            event.place(head.position)
+            events.append(_event_row(event, payload))
+            handlings.extend(_handling_row(event, name) for name in handlers(event.type))
     await unit.insert_all(AuditEntry, AUDIT_COLUMNS, entries)
     await unit.insert_all(TradingEvent, EVENT_COLUMNS, events)
     await unit.insert_all(EventHandling, HANDLING_COLUMNS, handlings)

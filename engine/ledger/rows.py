@@ -14,7 +14,7 @@ from tortoise.models import Model
 M = TypeVar("M", bound=Model)
 
 # Field names with an optional `__comparison`, and how many values each takes: none for `IS NULL`, one for a
-# comparison, more for `IN`.
+# comparison, more for `IN` and `NOT IN`.
 Conditions = tuple[tuple[str, int], ...]
 
 _COMPARISONS = {"": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "not": "<>"}
@@ -116,8 +116,9 @@ def _where(model: type[Model], conditions: Conditions, number: int, dialect: str
         column = f'"{model._meta.fields_db_projection[field]}"'
         marks = [placeholder(dialect, number + at + 1) for at in range(count)]
         number += count
-        if comparison == "in":
-            parts.append(f"{column} IN ({', '.join(marks)})" if marks else "1 = 0")
+        if comparison in ("in", "notin"):
+            word = "IN" if comparison == "in" else "NOT IN"
+            parts.append(f"{column} {word} ({', '.join(marks)})" if marks else "1 = 0")
         elif not marks:
             parts.append(f"{column} IS {'NOT ' if comparison == 'not' else ''}NULL")
         else:
@@ -138,7 +139,7 @@ def condition_values(model: type[Model], where: dict[str, Any]) -> tuple[Conditi
     for name, wanted in where.items():
         field_name, _, comparison = name.partition("__")
         field = model._meta.fields_map[field_name]
-        chosen = list(wanted) if comparison == "in" else [] if wanted is None else [wanted]
+        chosen = list(wanted) if comparison in ("in", "notin") else [] if wanted is None else [wanted]
         shape.append((name, len(chosen)))
         values.extend(field.to_db_value(value, model) for value in chosen)
     return tuple(shape), values

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 BUSY_WAIT_S = 5.0  # how long a foreign writer may hold the file before units are refused
 BUSY_STEP_S = 0.005
-GROUP_SLICE_S = 0.004  # a group ends after this, so that the loop serves sockets between two commits
+GROUP_SLICE_S = 0.008  # a group ends after this, so that the loop serves sockets between two commits
 WRITE_HEAD = "UPDATE journal_head SET position = ?, audit_sequence = ?, audit_digest = ? WHERE id = 1"
 _SYNCHRONOUS = {"OFF": 0, "NORMAL": 1, "FULL": 2}  # as PRAGMA synchronous answers
 
@@ -50,21 +50,50 @@ def connect(path: Path, durability: str) -> sqlite3.Connection:
 
 
 class _InlineConnection:
-    """The transaction as a unit sees it; its coroutines never suspend."""
+    """The transaction as its units see it; its coroutines never suspend.
+
+    A unit gets its savepoint with its first statement, so that one which only records facts needs none.
+    """
 
     dialect = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._guarded = False
+        self._marked = False  # a savepoint of the current unit stands
+
+    def next_unit(self, guarded: bool) -> None:
+        """Prepare for a unit; only one that is guarded can be undone by itself."""
+        self._guarded, self._marked = guarded, False
+
+    def finish_unit(self) -> None:
+        """Keep what the current unit did."""
+        if self._marked:
+            self._marked = False
+            self._connection.execute("RELEASE unit")
+
+    def undo_unit(self) -> None:
+        """Take back what the current unit did."""
+        if self._marked:
+            self._connection.execute("ROLLBACK TO unit")
+            self.finish_unit()
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
+        self._guard()
         return self._connection.execute(sql, values).fetchall()
 
     async def execute(self, sql: str, values: Sequence[Any]) -> None:
+        self._guard()
         self._connection.execute(sql, values)
 
     async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
+        self._guard()
         self._connection.executemany(insert_all_sql(table, self.dialect), values)
+
+    def _guard(self) -> None:
+        if self._guarded and not self._marked:
+            self._connection.execute("SAVEPOINT unit")
+            self._marked = True
 
 
 def run_inline(work: Coroutine[Any, Any, T]) -> T:
@@ -184,22 +213,24 @@ class SqliteWriter:
                 return
 
     def _run_unit(self, job: Job[Any], guarded: bool) -> None:
-        """Run a unit; one that has the whole transaction to itself needs no savepoint to be undone."""
+        """Run a unit; one that has the whole transaction to itself is undone with it."""
+        self._inline.next_unit(guarded)
         if not guarded:
             return run_inline(job.run(self._unit()))
-        self._connection.execute("SAVEPOINT unit")
         try:
             run_inline(job.run(self._unit()))
         except Exception as error:
             if not self._connection.in_transaction:  # a full disk has ended the whole transaction
                 raise
-            self._connection.execute("ROLLBACK TO unit")
+            self._inline.undo_unit()
             job.error = _told(error)
-        self._connection.execute("RELEASE unit")
+        else:
+            self._inline.finish_unit()
         return None
 
     def _write_records(self, group: Sequence[Job[Any]]) -> None:
         recorded = [job.recorded for job in group if job.recorded is not None]
+        self._inline.next_unit(guarded=False)
         if recorded:
             head = run_inline(write_records(self._unit(), recorded, self._handlers))
             self._connection.execute(WRITE_HEAD, (head.position, head.audit_sequence, head.audit_digest))

@@ -49,7 +49,7 @@ class Unit:
         return found[0] if found else None
 
     async def find(self, model: type[M], *, order_by: str = "", limit: int = 10_000, **where: Any) -> list[M]:
-        """Answer the rows that meet all conditions: `field=value`, or `field__in|gt|gte|lt|lte|not=value`."""
+        """Answer the rows that meet all conditions: `field=value`, or `field__in|notin|gt|gte|lt|lte|not=value`."""
         return await rows.select(self._connection, model, where, order_by, limit, "")
 
     async def lock(self, model: type[M], **where: Any) -> M | None:

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from engine.ledger import postgres
 from engine.ledger.audit import GENESIS
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
@@ -114,6 +115,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
         await commit(session, head)
 
     monkeypatch.setattr(Session, "commit", wait)
+    monkeypatch.setattr(postgres, "FILL", 1)  # the second unit takes another lane
     return held
 
 

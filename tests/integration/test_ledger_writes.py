@@ -261,5 +261,5 @@ async def test_the_rows_of_every_table_are_counted(ledger: Ledger) -> None:
     """The health of the ledger names each table."""
     await add_user(ledger)
     counts = await ledger.row_counts()
-    assert (counts["users"], counts["trading_system_config"], counts["trading_orders"]) == (1, 9, 0)
+    assert (counts["users"], counts["trading_system_config"], counts["trading_orders"]) == (1, 10, 0)
     assert len(counts) >= 20

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -213,7 +214,7 @@ async def test_memory_is_bounded_while_the_publisher_has_no_turn(
     [fact] = await write_facts(ledger)
     async with running(redis_server.url) as process:
         await process.until_status(WireStatus.UP)
-        process.wire.send([fact.at(number) for number in range(MOST_PENDING + 7)])
+        process.wire.send([replace(fact, position=number) for number in range(MOST_PENDING + 7)])
         for number in range(MOST_PENDING + 7):
             process.wire.publish(f"topic.{number}", 1)
         assert process.wire.dropped == 14

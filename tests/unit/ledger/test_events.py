@@ -64,8 +64,10 @@ def test_what_is_no_event_is_an_error_that_readers_expect(data: bytes) -> None:
 
 @given(EVENTS, st.integers(1, 2**53))
 def test_an_event_gets_its_place_and_nothing_else(event: Event, position: int) -> None:
-    """`at` changes the position only."""
-    assert event.at(position) == replace(event, position=position)
+    """`place` changes the position only."""
+    placed = replace(event)
+    placed.place(position)
+    assert placed == replace(event, position=position)
 
 
 def test_every_type_of_event_has_its_kind() -> None:

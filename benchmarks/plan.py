@@ -1,0 +1,18 @@
+"""How much is measured: what the command line chooses and every section obeys."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of one run of the benchmarks. `round_s` is how long one contender has its turn, `queued` counts events."""
+
+    runs: int
+    rounds: int
+    round_s: float
+    queued: int
+    history: int
+
+
+DEFAULT = Plan(runs=300, rounds=3, round_s=0.7, queued=100_000, history=1_000_000)
+QUICK = Plan(runs=20, rounds=1, round_s=0.2, queued=3_000, history=20_000)
