@@ -127,6 +127,9 @@ class Number(Checked):
     field_type = int
     SQL_TYPE = "BIGINT"
 
+    class _db_sqlite:  # noqa: N801 - the name Tortoise looks for
+        SQL_TYPE = "INTEGER"  # as wide; and a key of this type is the row's own number, which saves an index
+
     def to_python_value(self, value: Any) -> int | None:
         return None if value is None else int(value)
 

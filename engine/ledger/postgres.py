@@ -15,7 +15,7 @@ from engine.ledger.postgres_lane import SETTINGS, Lane, LaneParts
 from engine.ledger.postgres_session import UNREACHABLE
 
 LANES = 4  # connections on which units run side by side
-FILL = 64  # units a lane is given before the next is used: the fewer lanes commit, the more share a commit
+FILL = 256  # units a lane is given before the next is used: the fewer lanes commit, the more share a commit
 OPENING_LOCK = 0x51_4C_54_4F  # "QLTO": the advisory lock's number within the ledger's database
 OPENING_WAIT_S = 300.0  # as long as migrations may take
 

@@ -4,12 +4,15 @@ Reads of the API go through Tortoise. The write path speaks SQL directly, becaus
 connection costs a thread hop a statement (see docs/adr/0003).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+from tortoise.fields import CharField, Field, IntField
 from tortoise.models import Model
+
+from models.fields import Number
 
 M = TypeVar("M", bound=Model)
 
@@ -26,6 +29,16 @@ class Columns:
 
     model: type[Model]
     names: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Answer the table's name."""
+        return self.model._meta.db_table
+
+    @property
+    def columns(self) -> list[str]:
+        """Answer the columns' names."""
+        return [self.model._meta.fields_db_projection[name] for name in self.names]
 
 
 class Connection(Protocol):
@@ -62,11 +75,10 @@ def insert_sql(model: type[Model], dialect: str) -> str:
 @lru_cache(maxsize=64)
 def insert_all_sql(table: Columns, dialect: str) -> str:
     """Answer the insert of rows of some columns: each value a mark, or (PostgreSQL) each column an array."""
-    columns = [table.model._meta.fields_db_projection[name] for name in table.names]
-    listed = ", ".join(f'"{column}"' for column in columns)
-    into = f'INSERT INTO "{table.model._meta.db_table}" ({listed})'
+    listed = ", ".join(f'"{column}"' for column in table.columns)
+    into = f'INSERT INTO "{table.name}" ({listed})'
     if dialect == "sqlite":
-        return f"{into} VALUES ({', '.join('?' * len(columns))})"
+        return f"{into} VALUES ({', '.join('?' * len(table.names))})"
     types = [_postgres_type(table.model, name) for name in table.names]
     arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
     return f"{into} SELECT * FROM unnest({arrays})"  # noqa: S608
@@ -127,9 +139,41 @@ def _where(model: type[Model], conditions: Conditions, number: int, dialect: str
 
 
 def values_of(row: Model, names: Sequence[str]) -> list[Any]:
-    """Answer the database values of some fields of a row."""
-    fields = row._meta.fields_map
-    return [fields[name].to_db_value(getattr(row, name), row) for name in names]
+    """Answer the database values of some fields of a row. Raises ValueError for a text longer than its column."""
+    return [convert(getattr(row, name), row) for name, convert in _conversions(type(row), tuple(names))]
+
+
+Convert = Callable[[Any, Any], Any]
+
+
+@lru_cache(maxsize=1024)
+def _conversions(model: type[Model], names: tuple[str, ...]) -> tuple[tuple[str, Convert], ...]:
+    """Answer how each field's value is made one of the database.
+
+    Plain texts and numbers go as they are: the ORM's own way through them costs as much as the insert. SQLite does
+    not keep to the width of a column, so that is looked at here.
+    """
+    fields = model._meta.fields_map
+    return tuple((name, _conversion(name, fields[name])) for name in names)
+
+
+def _conversion(name: str, field: Field[Any]) -> Convert:
+    if isinstance(field, CharField) and type(field).to_db_value is CharField.to_db_value:
+        longest = field.max_length
+
+        def text(value: Any, row: Any) -> Any:
+            if value is not None and len(value) > longest:
+                raise ValueError(f"{name}: must have at most {longest} characters")
+            return value
+
+        return text
+    if type(field) is IntField or (isinstance(field, Number) and not field.pk):
+        return _as_it_is
+    return field.to_db_value
+
+
+def _as_it_is(value: Any, row: Any) -> Any:
+    return value
 
 
 def condition_values(model: type[Model], where: dict[str, Any]) -> tuple[Conditions, list[Any]]:

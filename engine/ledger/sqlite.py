@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 BUSY_WAIT_S = 5.0  # how long a foreign writer may hold the file before units are refused
 BUSY_STEP_S = 0.005
-GROUP_SLICE_S = 0.008  # a group ends after this, so that the loop serves sockets between two commits
+CHECKPOINT_PAGES = 4_000  # 16 MB of log before it is written back: a quarter of the default's flushes
+GROUP_SLICE_S = 0.016  # a group ends after this, so that the loop serves sockets between two commits
 WRITE_HEAD = "UPDATE journal_head SET position = ?, audit_sequence = ?, audit_digest = ? WHERE id = 1"
 _SYNCHRONOUS = {"OFF": 0, "NORMAL": 1, "FULL": 2}  # as PRAGMA synchronous answers
 
@@ -41,6 +42,7 @@ def connect(path: Path, durability: str) -> sqlite3.Connection:
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     connection.execute(f"PRAGMA synchronous={durability}")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
     if (mode, synchronous) != ("wal", _SYNCHRONOUS[durability]):
         connection.close()
