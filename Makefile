@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
 ARGS ?=
+ROUNDS ?= 5
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
@@ -30,7 +32,7 @@ migrate: $(RUNTIME) ## Bring the ledger's tables up to date (serve does this by 
 	@$(BIN)/trading-engine migrate $(ARGS)
 
 ##@ Check
-.PHONY: check lint types test bench
+.PHONY: check lint types test faults bench
 check: lint types test ## lint, types, test
 
 lint: $(DEVELOPMENT) $(MODULES) ## Style of the code
@@ -46,6 +48,10 @@ test: $(DEVELOPMENT) $(PAGES) ## Set up, then every test (make test ARGS="-k ord
 	@sh scripts/system-packages.sh redis-server postgresql chromium
 	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
 	@cd frontend && $(call IN_FRONTEND,test)
+
+faults: $(DEVELOPMENT) ## Kill, cut, fill, cancel and race, then count what is lost (make faults ROUNDS=100 SEED=7)
+	@sh scripts/system-packages.sh redis-server postgresql
+	@$(BIN)/python -m tests.faults --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 bench: $(DEVELOPMENT) ## Measure, beside the specification's limits
 	@sh scripts/system-packages.sh redis-server postgresql

@@ -11,7 +11,8 @@ from benchmarks.publish import publish_one
 from benchmarks.servers import Place
 from benchmarks.table import Aim, Figure, print_aims, print_table
 from engine.ledger.journal import last_position
-from engine.ledger.reading import PageRequest, page
+from engine.ledger.reading import PageRequest, Scan, page
+from engine.ledger.timeline import Timeline
 from models.event import TradingEvent
 
 PAGE = 50
@@ -54,7 +55,9 @@ async def _pages(kind: Kind, direction: str, plan: Plan) -> Figure:
         wanted = kind.draw(random, plan.history)
         request = _request(random, direction, wanted)
         begin = time.perf_counter()
-        found = await page(wanted.filter.narrow(TradingEvent.all()), "position", request)
+        query = await wanted.filter.narrow(TradingEvent.all(), Timeline())
+        scan = Scan(plan.history) if wanted.filter.is_scan else None
+        found = await page(query, "position", request, scan=scan)
         times.append((time.perf_counter() - begin) * 1000)
         rows += len(found.rows)
     return Figure(f"{kind.name}, {direction}", times, AIM_MS, f"{rows / len(times):.0f} rows")

@@ -35,10 +35,11 @@ class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether items follow after this page.")
     has_previous_page: bool = strawberry.field(description="Whether items come before this page.")
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first item; null on an empty page."
+        description="The cursor of the first item, for `before`; where a search had to pause, where it came to."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item, for `after` of the next page; null on an empty page."
+        description="The cursor of the last item, for `after` of the next page; where a search had to pause (a page "
+        "with fewer items than asked for, or none, and `hasNextPage`), where it came to."
     )
 
 
@@ -67,13 +68,16 @@ def requested(first: int | None, after: str | None, last: int | None, before: st
 def connect(read: Page[Any], nodes: list[Node]) -> Connection[Node]:
     """Answer the connection of a page whose rows became these nodes, one for one and in order."""
     edges = [Edge(cursor=cursor, node=node) for cursor, node in zip(read.cursors, nodes, strict=True)]
+    start, end = (read.cursors[0], read.cursors[-1]) if read.cursors else (None, None)
+    if read.reached is not None:
+        start, end = (start, read.reached) if read.has_next else (read.reached, end)
     return Connection(
         edges=edges,
         page_info=PageInfo(
             has_next_page=read.has_next,
             has_previous_page=read.has_previous,
-            start_cursor=read.cursors[0] if read.cursors else None,
-            end_cursor=read.cursors[-1] if read.cursors else None,
+            start_cursor=start,
+            end_cursor=end,
         ),
     )
 

@@ -9,6 +9,7 @@ from tortoise.expressions import Q, RawSQL
 from tortoise.queryset import QuerySet
 
 from engine.ledger.event import Event
+from engine.ledger.timeline import Timeline
 from gql.choices import EventType, Priority
 from gql.inputs import LONGEST_ID, LONGEST_SEARCH, LONGEST_SYMBOL, bounded
 from models.event import TradingEvent as EventRow
@@ -35,8 +36,11 @@ class EventFilter:
         default=None,
     )
 
-    def narrow(self, query: QuerySet[EventRow]) -> QuerySet[EventRow]:
-        """Answer the events of the history that meet the filter. Raises Refused for texts out of bounds."""
+    async def narrow(self, query: QuerySet[EventRow], timeline: Timeline) -> QuerySet[EventRow]:
+        """Answer the events of the history that meet the filter. Raises Refused for texts out of bounds.
+
+        Times are looked up in the timeline first, so that the journal is read there and not from its end.
+        """
         if self.types is not None:
             query = query.filter(type__in=self.types)
         if self.priorities is not None:
@@ -44,12 +48,24 @@ class EventFilter:
         query = query.filter(**self._equalities())
         if self.since is not None:
             query = query.filter(created_at__gte=self.since)
+            if (first := await timeline.position(self.since, is_end=False)) is not None:
+                query = query.filter(position__gt=first)
         if self.until is not None:
             query = query.filter(created_at__lt=self.until)
+            if (last := await timeline.position(self.until, is_end=True)) is not None:
+                query = query.filter(position__lt=last)
         if self.text is not None:
             words = query.annotate(words=RawSQL("CAST(payload AS TEXT)"))
             query = words.filter(Q(words__icontains=bounded(self.text, "text", LONGEST_SEARCH)))
         return query
+
+    @property
+    def is_scan(self) -> bool:
+        """Tell whether no index answers the filter: a text, or conditions that are common each and rare together."""
+        common = (self.types, self.priorities, self.user_id, self.symbol)
+        rare = (self.entity_id, self.correlation_id)
+        together = sum(condition is not None for condition in common)
+        return self.text is not None or (together > 1 and all(condition is None for condition in rare))
 
     def test(self) -> Callable[[Event], bool]:
         """Answer the same as a test of a live fact. Raises Refused for texts out of bounds."""

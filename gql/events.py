@@ -13,7 +13,7 @@ from engine.events import causation, letters
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.kinds import EVENT_KINDS
-from engine.ledger.reading import page
+from engine.ledger.reading import Scan, page
 from engine.live import subscription as live
 from engine.live.subscription import RefreshReason
 from engine.security.visibility import sees
@@ -274,8 +274,12 @@ class EventQueries:
         chosen = filter or EventFilter()
         if chosen.user_id is not None and not context.sees_all and chosen.user_id != context.user_id:
             context.foreign("event")
-        mine, *public = _visible(chosen.narrow(EventRow.all()), context)
-        read = await page(mine, "position", requested(first, after, last, before), *public)
+        timeline = context.engine.bus.statistics.timeline
+        mine, *public = _visible(await chosen.narrow(EventRow.all(), timeline), context)
+        asked = requested(first, after, last, before)
+        is_scan = chosen.is_scan or (not context.sees_all and (chosen.types or chosen.priorities))
+        scan = Scan(context.engine.tail.position) if is_scan else None
+        read = await page(mine, "position", asked, *public, scan=scan)
         return connect(read, await TradingEvent.of_rows(read.rows, context))
 
     @query("One event; null when it is unknown or not yours to see.")

@@ -50,6 +50,7 @@ class JournalKeeping(Model):
     pruned_through = number('"{}" >= 0')  # up to here events may be gone
     counted_through = number('"{}" >= 0')  # up to here `counts` counts
     counts: Any = fields.JSONField()
+    timeline: Any = fields.JSONField()  # how far the events' times have come, and where they went back
     place = fields.CharField(max_length=200)  # of file or database, a ledger found elsewhere was restored
 
     class Meta:

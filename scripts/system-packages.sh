@@ -7,6 +7,8 @@ present() {
     case $1 in
         redis-server) command -v redis-server ;;
         postgresql) for initdb in $(command -v initdb) /usr/lib/postgresql/*/bin/initdb; do [ -x "$initdb" ] && return 0; done; return 1 ;;
+        gcc) command -v cc ;;
+        libc6-dev) echo "#include <stdio.h>" | cc -E - ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         *) return 1 ;;
     esac >/dev/null 2>&1

@@ -201,6 +201,8 @@ class Bus:
                 error = "RuntimeError: something the handler waited for was cancelled"
             except Exception as raised:
                 error = f"{type(raised).__name__}: {raised}"[:500]
+                if isinstance(raised, TimeoutError) and not str(raised):
+                    error = f"TimeoutError: did not end within {handler.timeout_s:g} s"
         took_s = self._clock.monotonic() - begin
         self._observe(handler.name, took_s, "ok" if error is None else "error")
         self._finish(self._judge(handling, handler, took_s, error))

@@ -6,15 +6,16 @@ they are counted, and what handlers did is kept in the transactions that mark th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from tortoise.functions import Count
+from datetime import datetime
 
 from engine.ledger.event import Event
+from engine.ledger.timeline import Timeline
 from engine.ledger.unit import Unit
 from models.event import EventType, TradingEvent
 from models.handling import HandlerFigures
 from models.ledger import JournalKeeping
 
+PAGE = 5_000  # events counted at a time, at the start
 KEEP_S = 60.0  # how often the counts of types are kept; what came since is counted again at the start
 
 
@@ -35,6 +36,7 @@ class BusStatistics:
     by_handler: dict[str, HandlerFigures] = field(default_factory=dict)
     retried: int = 0
     counted_through: int = 0
+    timeline: Timeline = field(default_factory=Timeline)
 
     @property
     def published(self) -> int:
@@ -60,11 +62,12 @@ class BusStatistics:
         """Take the ledger's counts up to a position, from which on `follow` counts."""
         kept = await JournalKeeping.get(id=1)
         self.by_type = {EventType(name): count for name, count in kept.counts.items()}
-        since = TradingEvent.filter(position__gt=kept.counted_through, position__lte=position)
-        for type, count in (
-            await since.annotate(count=Count("id")).group_by("type").values_list("type", "count")
-        ):
-            self.by_type[EventType(type)] = self.by_type.get(EventType(type), 0) + int(count)
+        self.timeline = Timeline.from_json(kept.timeline)
+        at = kept.counted_through
+        while rows := await _types_and_times(at, position):
+            for _, type, created_at in rows:
+                self._count(EventType(type), created_at)
+            at = rows[-1][0]
         self.counted_through = position
         await self.load_handlers()
 
@@ -75,14 +78,24 @@ class BusStatistics:
     def follow(self, events: Sequence[Event]) -> None:
         """Count events as they are committed."""
         for event in events:
-            self.by_type[event.type] = self.by_type.get(event.type, 0) + 1
+            self._count(event.type, event.created_at)
             self.counted_through = event.position
+
+    def _count(self, type: EventType, created_at: datetime) -> None:
+        self.by_type[type] = self.by_type.get(type, 0) + 1
+        self.timeline.note(created_at)
 
     async def keep_counts(self, unit: Unit) -> None:
         """Keep the counts of types with how far they go."""
         counts = {type.value: count for type, count in self.by_type.items()}
-        row = JournalKeeping(id=1, counts=counts, counted_through=self.counted_through)
-        await unit.save(row, "counts", "counted_through")
+        timeline = self.timeline.to_json()
+        row = JournalKeeping(id=1, counts=counts, timeline=timeline, counted_through=self.counted_through)
+        await unit.save(row, "counts", "timeline", "counted_through")
+
+
+async def _types_and_times(after: int, through: int) -> list[tuple[int, str, datetime]]:
+    rows = TradingEvent.filter(position__gt=after, position__lte=through).order_by("position").limit(PAGE)
+    return [tuple(row) for row in await rows.values_list("position", "type", "created_at")]
 
 
 FIGURES = ("handled", "failed", "dead", "total_us", "slowest_us")

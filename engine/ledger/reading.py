@@ -3,6 +3,8 @@
 import base64
 import binascii
 import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +15,8 @@ from engine.errors import invalid
 
 M = TypeVar("M", bound=Model)
 
+SCAN_WINDOW = 5_000  # rows looked at in one query of a scan
+SCAN_LIMIT_S = 0.05  # of one page of a scan; it goes on from where it came to
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
 
@@ -38,23 +42,35 @@ class Page(Generic[M]):
     cursors: list[str]
     has_next: bool
     has_previous: bool
+    reached: str | None = None  # where a scan came to that ended before the page was full
 
 
-async def page(query: QuerySet[M], key: str, request: PageRequest, *others: QuerySet[M]) -> Page[M]:
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Says that a query's conditions have no index of their own, and where its numbered list ends."""
+
+    newest: int
+
+
+async def page(
+    query: QuerySet[M], key: str, request: PageRequest, *others: QuerySet[M], scan: Scan | None = None
+) -> Page[M]:
     """Read one page, newest first by a unique, ordered `key` field: its cost does not grow with depth.
 
     With other queries of the same model, whose rows are not in the first, the page is of them all: each is read along
-    its own index and the rows are merged, where one query with an OR would have to sort everything.
+    its own index and the rows are merged, where one query with an OR would have to sort everything. A `scan` bounds
+    what is read for conditions that no index answers: such a page may hold fewer rows than asked for, none even, and
+    goes on from where it came to.
     Raises Refused naming the argument when one is out of bounds or a cursor was never ours.
     """
     backwards = request.last is not None
     size = _size(request)
-    rows: list[M] = []
-    for each in (query, *others):
-        rows += await _bounded(each, key, request).order_by(key if backwards else f"-{key}").limit(size + 1)
-    if others:
-        rows.sort(key=lambda row: getattr(row, key), reverse=not backwards)
-    more, rows = len(rows) > size, rows[:size]
+    reached = None
+    if scan is None:
+        rows = await _read((query, *others), key, request, size + 1)
+    else:
+        rows, reached = await _scan((query, *others), key, request, size + 1, scan)
+    more, rows = len(rows) > size or reached is not None, rows[:size]
     if backwards:
         rows.reverse()
     return Page(
@@ -62,7 +78,44 @@ async def page(query: QuerySet[M], key: str, request: PageRequest, *others: Quer
         cursors=[_encode(getattr(row, key)) for row in rows],
         has_next=request.before is not None if backwards else more,
         has_previous=more if backwards else request.after is not None,
+        reached=None if reached is None else _encode(reached),
     )
+
+
+async def _read(queries: Sequence[QuerySet[M]], key: str, request: PageRequest, limit: int) -> list[M]:
+    """Read the rows of a page in the order of the reading: newest first, or (`last`) oldest first."""
+    backwards = request.last is not None
+    rows: list[M] = []
+    for query in queries:
+        rows += await _bounded(query, key, request).order_by(key if backwards else f"-{key}").limit(limit)
+    if len(queries) > 1:
+        rows.sort(key=lambda row: getattr(row, key), reverse=not backwards)
+    return rows
+
+
+async def _scan(
+    queries: Sequence[QuerySet[M]], key: str, request: PageRequest, limit: int, scan: Scan
+) -> tuple[list[M], int | None]:
+    """Read window after window until the page is full, the list ends, or the time is up: then answer how far it came."""
+    backwards = request.last is not None
+    end = (
+        scan.newest + 1
+        if request.after is None
+        else int(_decode(request.after, "after", queries[0].model, key))
+    )
+    begin = 0 if request.before is None else int(_decode(request.before, "before", queries[0].model, key))
+    rows: list[M] = []
+    deadline = time.monotonic() + SCAN_LIMIT_S
+    at = begin if backwards else end
+    while len(rows) < limit and (at < scan.newest if backwards else at > 1):
+        low, high = (at, at + SCAN_WINDOW + 1) if backwards else (at - SCAN_WINDOW - 1, at)
+        window = [query.filter(**{f"{key}__gt": low, f"{key}__lt": high}) for query in queries]
+        rows += await _read(window, key, PageRequest(first=None, last=request.last), limit - len(rows))
+        at = high - 1 if backwards else low + 1
+        if time.monotonic() >= deadline:
+            break
+    finished = at >= scan.newest if backwards else at <= 1
+    return rows[:limit], None if finished or len(rows) >= limit else at
 
 
 def _bounded(query: QuerySet[M], key: str, request: PageRequest) -> QuerySet[M]:

@@ -77,7 +77,7 @@ async def write_foundations(unit: Unit, currency: str) -> None:
             LedgerIdentity(id=1, epoch=epoch, currency=currency, created_at=unit.now, probed_at=unit.now),
             JournalHead(id=1, position=0, audit_sequence=0, audit_digest=GENESIS),
             Fence(id=1, epoch=0),
-            JournalKeeping(id=1, pruned_through=0, counted_through=0, counts={}, place=""),
+            JournalKeeping(id=1, pruned_through=0, counted_through=0, counts={}, timeline={}, place=""),
             DeskTerm(id=1, term=0, holder="", beat=0),
         )
     for default in CONFIG_DEFAULTS:

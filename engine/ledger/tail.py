@@ -73,8 +73,11 @@ class JournalTail:
 
     async def _run(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), TICK_S if self._ticking else None)
+            with suppress(
+                TimeoutError
+            ):  # no wait_for: before Python 3.12 it may swallow the cancellation of close
+                async with asyncio.timeout(TICK_S if self._ticking else None):
+                    await self._nudged.wait()
             self._nudged.clear()
             try:
                 await self._catch_up()

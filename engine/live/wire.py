@@ -88,9 +88,11 @@ class RedisWire:
 
     async def close(self) -> None:
         """Let go of Redis, within a second whatever it does."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:  # again and again: redis-py's wait_for may swallow a cancellation before Python 3.12
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=REPLY_LIMIT_S)
 
     def send(self, events: Sequence[Event]) -> None:
         """Have facts that were just committed here told to every process, this one included."""

@@ -90,7 +90,8 @@ class Execution:
         await self._venue.close()
         if self._tasks:
             try:
-                await asyncio.wait_for(self.idle(), CLOSING_WAIT_S)
+                async with asyncio.timeout(CLOSING_WAIT_S):
+                    await self.idle()
             except TimeoutError:
                 log.error("reports of the venue are left unrecorded", reports=self._reports.qsize() + 1)
         for task in self._tasks:

@@ -32,7 +32,7 @@ OPEN_WORK = [
     for type, handler in HANDLERS
 ]
 FOUNDATIONS = [
-    "INSERT INTO journal_keeping (id, pruned_through, counted_through, counts, place) SELECT 1, 0, 0, '{}', '' FROM journal_head",
+    "INSERT INTO journal_keeping (id, pruned_through, counted_through, counts, timeline, place) SELECT 1, 0, 0, '{}', '{}', '' FROM journal_head",
     "INSERT INTO desk_term (id, term, holder, beat) SELECT 1, 0, '', 0 FROM journal_head",
 ]
 
@@ -120,6 +120,7 @@ class Migration(migrations.Migration):
                 ("pruned_through", Number(check='"{}" >= 0')),
                 ("counted_through", Number(check='"{}" >= 0')),
                 ("counts", fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
+                ("timeline", fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
                 ("place", fields.CharField(max_length=200)),
             ],
             options={

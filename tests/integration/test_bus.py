@@ -278,7 +278,7 @@ async def _wait_for_something_cancelled(event: Event) -> None:
     ("bad", "error"),
     [
         (_raise, "RuntimeError: a defect"),
-        (_hang, "TimeoutError: "),
+        (_hang, "TimeoutError: did not end within 0.01 s"),
         (_wait_for_something_cancelled, "RuntimeError: something the handler waited for was cancelled"),
     ],
 )

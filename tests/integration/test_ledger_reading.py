@@ -8,8 +8,9 @@ import pytest
 from tortoise.queryset import QuerySet
 
 from engine.errors import RefusalCode, Refused
+from engine.ledger import reading
 from engine.ledger.ledger import Ledger
-from engine.ledger.reading import DEFAULT_PAGE, PageRequest, page
+from engine.ledger.reading import DEFAULT_PAGE, PageRequest, Scan, page
 from engine.ledger.unit import Unit
 from models.event import EventType, TradingEvent
 from models.order import Order
@@ -85,6 +86,41 @@ async def test_a_page_has_a_usual_size(filled: Ledger) -> None:
     assert len((await page(Order.all(), "id", PageRequest())).rows) == DEFAULT_PAGE
     empty = await page(Order.filter(symbol="none"), "id", PageRequest())
     assert (empty.rows, empty.cursors, empty.has_next, empty.has_previous) == ([], [], False, False)
+
+
+@pytest.mark.parametrize("limit_s", [60.0, 0.0])
+async def test_a_scan_paused_or_not_is_the_whole_list(
+    filled: Ledger, monkeypatch: pytest.MonkeyPatch, limit_s: float
+) -> None:
+    """Window after window, whatever the page and however often its time is up: each row once, in order."""
+    monkeypatch.setattr(reading, "SCAN_WINDOW", 4)
+    monkeypatch.setattr(reading, "SCAN_LIMIT_S", limit_s)
+    query = TradingEvent.filter(user_id="usr_ana")
+    whole = [row.pk for row in await query.order_by("-position")]
+    for size, backwards in product(SIZES, (False, True)):
+        seen: list[Any] = []
+        cursor, more = None, True
+        while more:
+            request = (
+                PageRequest(last=size, before=cursor) if backwards else PageRequest(first=size, after=cursor)
+            )
+            found = await page(query, "position", request, scan=Scan(COUNT))
+            assert len(found.rows) <= size
+            more = found.has_previous if backwards else found.has_next
+            rows = [row.pk for row in found.rows]
+            seen = rows + seen if backwards else seen + rows
+            edge = found.cursors and found.cursors[0 if backwards else -1]
+            cursor = found.reached or edge or cursor
+        assert seen == whole
+
+
+async def test_a_scan_reads_several_lists_as_one(filled: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One's own rows and public ones, merged within each window."""
+    monkeypatch.setattr(reading, "SCAN_WINDOW", 4)
+    mine, others = TradingEvent.filter(user_id="usr_ana"), TradingEvent.filter(user_id="usr_ben")
+    found = await page(mine, "position", PageRequest(first=11), others, scan=Scan(COUNT))
+    assert [row.position for row in found.rows] == list(range(COUNT, COUNT - 11, -1))
+    assert found.has_next
 
 
 def _encoded(text: str) -> str:
