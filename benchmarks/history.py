@@ -56,7 +56,7 @@ async def _pages(kind: Kind, direction: str, plan: Plan) -> Figure:
         request = _request(random, direction, wanted)
         begin = time.perf_counter()
         query = await wanted.filter.narrow(TradingEvent.all(), Timeline())
-        scan = Scan(plan.history) if wanted.filter.is_scan else None
+        scan = Scan(plan.history) if wanted.filter.is_scan(of_one_user=False) else None
         found = await page(query, "position", request, scan=scan)
         times.append((time.perf_counter() - begin) * 1000)
         rows += len(found.rows)

@@ -59,13 +59,17 @@ class EventFilter:
             query = words.filter(Q(words__icontains=bounded(self.text, "text", LONGEST_SEARCH)))
         return query
 
-    @property
-    def is_scan(self) -> bool:
+    def is_scan(self, *, of_one_user: bool) -> bool:
         """Tell whether no index answers the filter: a text, or conditions that are common each and rare together."""
-        common = (self.types, self.priorities, self.user_id, self.symbol)
-        rare = (self.entity_id, self.correlation_id)
-        together = sum(condition is not None for condition in common)
-        return self.text is not None or (together > 1 and all(condition is None for condition in rare))
+        if self.text is not None:
+            return True
+        if self.entity_id is not None or self.correlation_id is not None:
+            return False
+        common = [c for c in (self.types, self.priorities, self.symbol) if c is not None]
+        of_user = of_one_user or self.user_id is not None
+        if of_user and self.types is not None and len(self.types) == 1:
+            return len(common) > 1  # a user's events of one type have an index
+        return len(common) + of_user > 1
 
     def test(self) -> Callable[[Event], bool]:
         """Answer the same as a test of a live fact. Raises Refused for texts out of bounds."""

@@ -277,7 +277,7 @@ class EventQueries:
         timeline = context.engine.bus.statistics.timeline
         mine, *public = _visible(await chosen.narrow(EventRow.all(), timeline), context)
         asked = requested(first, after, last, before)
-        is_scan = chosen.is_scan or (not context.sees_all and (chosen.types or chosen.priorities))
+        is_scan = chosen.is_scan(of_one_user=not context.sees_all)
         scan = Scan(context.engine.tail.position) if is_scan else None
         read = await page(mine, "position", asked, *public, scan=scan)
         return connect(read, await TradingEvent.of_rows(read.rows, context))

@@ -72,6 +72,7 @@ class TradingEvent(Model):
         indexes = (
             ("type", "position"),
             ("user_id", "position"),
+            ("user_id", "type", "position"),
             ("entity_id", "position"),
             ("correlation_id", "position"),
             ("symbol", "position"),

@@ -15,8 +15,8 @@ from engine.errors import invalid
 
 M = TypeVar("M", bound=Model)
 
-SCAN_WINDOW = 5_000  # rows looked at in one query of a scan
-SCAN_LIMIT_S = 0.05  # of one page of a scan; it goes on from where it came to
+SCAN_WINDOW = 1_000  # rows looked at in one query of a scan
+SCAN_LIMIT_S = 0.006  # of one page of a scan; it goes on from where it came to
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 100
 

@@ -137,6 +137,7 @@ class Migration(migrations.Migration):
             name=None,
             fields=["status", "position"],
         ),
+        ops.AddIndex(model_name="TradingEvent", index=Index(fields=["user_id", "type", "position"])),
         ops.AlterModelOptions(
             name="TradingEvent",
             options={
@@ -145,6 +146,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["type", "position"]),
                     Index(fields=["user_id", "position"]),
+                    Index(fields=["user_id", "type", "position"]),
                     Index(fields=["entity_id", "position"]),
                     Index(fields=["correlation_id", "position"]),
                     Index(fields=["symbol", "position"]),

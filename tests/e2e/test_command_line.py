@@ -13,7 +13,7 @@ from tests.running import TradingEngine, running_engine, trading_engine
 from tests.servers import free_port
 
 TOKEN = re.compile(r"qlt_[A-Za-z0-9_-]{43}\n")
-COMMANDS = ("serve", "open", "token", "stop", "migrate", "verify", "doctor")
+COMMANDS = ("serve", "open", "token", "stop", "migrate", "verify", "doctor", "journal")
 
 
 @pytest.fixture(scope="module")
