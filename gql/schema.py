@@ -8,6 +8,7 @@ from gql.access import AccessMutations, AccessQueries
 from gql.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from gql.audit import AuditQueries
 from gql.configuration import ConfigMutations, ConfigQueries
+from gql.dead_letters import DeadLetterQueries
 from gql.events import EventMutations, EventQueries, EventSubscriptions
 from gql.guard import guard
 from gql.health import HealthQueries, HealthSubscriptions
@@ -28,6 +29,7 @@ class Query(
     AlertQueries,
     ConfigQueries,
     EventQueries,
+    DeadLetterQueries,
     OrderQueries,
     PositionQueries,
     StrategyQueries,

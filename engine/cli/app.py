@@ -31,7 +31,13 @@ User = Annotated[str, typer.Option(help="Whom the link signs in.")]
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line on standard error."""
+    """Run the command line; every expected failure is one line on standard error.
+
+    What is worth a warning goes there, too: standard output is the command's answer and nothing else.
+    """
+    from engine.monitoring.log import LogFormat, configure_logging
+
+    configure_logging(LogFormat.AUTO, "WARNING", sys.stderr)
     try:
         app()
     except MarketDataError as error:

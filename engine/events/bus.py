@@ -1,6 +1,7 @@
 """The dispatcher: hands committed facts to their handlers, tries again, and keeps dead letters. Runs on the desk."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -67,6 +68,7 @@ class Bus:
         self._running: set[asyncio.Task[None]] = set()
         self._finished: list[Settlement] = []
         self._wake, self._read, self._settle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._moved = asyncio.Event()  # something was done with, or was read
         self._tasks: list[asyncio.Task[None]] = []  # the last one marks what is done
 
     async def start(self, handlers: Sequence[Handler]) -> None:
@@ -114,7 +116,7 @@ class Bus:
             return
         for event in events:
             if event.type is EventType.USER_ACTION and event.payload.get("action") == REVIVES:
-                self._revived.add(event.payload["position"])
+                self._revived.add(int(event.payload.get("position", 0)))
                 self._read.set()
             for handler in self._names.get(event.type, ()):
                 self._lanes[handler.lane].take(Handling(event, handler.name, self._ledger))
@@ -132,8 +134,9 @@ class Bus:
 
     async def idle(self) -> None:
         """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
-        while self._revived or not all(lane.is_empty for lane in self._lanes.values()):  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+        while self._revived or not all(lane.is_empty for lane in self._lanes.values()):
+            self._moved.clear()
+            await self._moved.wait()
 
     async def _dispatch(self) -> None:
         while True:
@@ -272,14 +275,18 @@ class Bus:
         self._wake.set()
 
     def _let_go(self, handling: Handling) -> None:
-        self._leave_place(handling)
         self._lane(handling).release(handling)
+        self._leave_place(handling)
+
+    def _stir(self) -> None:
+        self._wake.set()
+        self._moved.set()
 
     def _leave_place(self, handling: Handling) -> None:
         self._lane(handling).running -= 1
         if handling is self._suspect:
             self._suspect = None
-        self._wake.set()
+        self._stir()
         if any(kept.wants_more for kept in self._lane(handling).backlogs.values()):
             self._read.set()
 
@@ -320,7 +327,7 @@ class Bus:
                 if handling.handler in self._handlers:
                     self._take_up(lane, handling)
             backlog.has_read([each.event.position for each in page], whole=whole, newest=newest)
-            self._wake.set()
+            self._stir()
 
     def _take_up(self, lane: Lane, handling: Handling) -> None:
         """Hold work read from the ledger; what had failed waits for its time."""
@@ -335,7 +342,7 @@ class Bus:
             if handling.handler in self._handlers:
                 self._take_up(self._lane(handling), handling)
         self._revived -= wanted
-        self._wake.set()
+        self._stir()
 
     async def _count_open(self) -> None:
         for lane in self._lanes.values():
@@ -346,8 +353,7 @@ class Bus:
         while orphans := await open_work.read_orphans(tuple(self._handlers)):
             names = sorted({row.handler for row in orphans})
             log.error("work of unknown handlers became dead letters", handlers=names, events=len(orphans))
-            keys = [row.id for row in orphans]
-            await self._ledger.write(partial(_bury, keys=keys))
+            await self._ledger.write(partial(_bury, orphans=orphans))
 
     async def _keep_counts(self) -> None:
         while True:
@@ -373,9 +379,13 @@ async def _count_attempts(unit: Unit, batch: Iterable[Handling]) -> set[str]:
     return begun
 
 
-async def _bury(unit: Unit, keys: Sequence[str]) -> None:
+async def _bury(unit: Unit, orphans: Sequence[EventHandling]) -> None:
     error = "no handler of this name is installed; install it and retry, or discard"
-    await unit.save_all(EventHandling, still_open(keys), {"status": HandlingStatus.DEAD, "error": error})
+    dead = {"status": HandlingStatus.DEAD, "error": error}
+    await unit.save_all(EventHandling, still_open([row.id for row in orphans]), dead)
+    for handler, count in Counter(row.handler for row in orphans).items():
+        said = {"component": "event bus", "message": f"{count} events became dead letters of {handler}"}
+        unit.emit(EventType.SYSTEM_ERROR, said | {"error": error})
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -56,6 +56,7 @@ QUERY_PERMISSIONS: dict[str, Permission] = {
     "eventHistory": Permission.VIEW_OWN,
     "event": Permission.VIEW_OWN,
     "eventBus": Permission.VIEW_OWN,
+    "deadLetters": Permission.OPERATE,  # with the errors of everybody's handlers
     "orders": Permission.VIEW_OWN,
     "order": Permission.VIEW_OWN,
     "positions": Permission.VIEW_OWN,

@@ -148,6 +148,29 @@ async def test_a_dead_letter_is_discarded_with_a_reason(door: Door) -> None:
     assert entries[-1].detail["reason"] == "a known defect"
 
 
+async def test_dead_letters_are_listed_for_operators(door: Door) -> None:
+    """Newest first, page by page, with why; nobody else is shown them."""
+    ask = """query Letters($after: String) { deadLetters(first: 1, after: $after) {
+        edges { cursor node { event { id type status } handling { handler status error } } }
+        pageInfo { hasNextPage } } }"""
+    async with door.signed_in("ann") as ann, door.signed_in("root", Role.OPERATOR) as operator:
+        await ann.ask(SUBMIT, input=an_order())
+        await _happened(EventType.POSITION_OPENED)
+        await door.engine.bus.idle()
+        created, opened = await _happened(EventType.ORDER_CREATED), await _happened(EventType.POSITION_OPENED)
+        for event in (created, opened):
+            await _make_dead(event)
+        newest = (await operator.ask(ask))["deadLetters"]
+        older = (await operator.ask(ask, after=newest["edges"][0]["cursor"]))["deadLetters"]
+        forbidden = await ann.answer(ask)
+    found = [page["edges"][0]["node"] for page in (newest, older)]
+    assert {node["event"]["id"] for node in found} == {created.id, opened.id}
+    assert {node["handling"]["error"] for node in found} == {"ValueError: poison"}
+    assert {node["event"]["status"] for node in found} == {"DEAD"}
+    assert (newest["pageInfo"]["hasNextPage"], older["pageInfo"]["hasNextPage"]) == (True, False)
+    assert forbidden["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
 async def test_the_bus_knows_its_figures_after_a_restart(tmp_path: Path) -> None:
     """What was published by type and handled by handler goes on from where it was."""
     ask = "{ eventBus { published handled failed dead unread types { type count } handlers { name handled dead } } }"

@@ -33,6 +33,9 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
     "events": lambda: TradingEvent.all().order_by("-position"),
     "events after a position": lambda: TradingEvent.filter(position__gt=5).order_by("position"),
     "events by user": lambda: TradingEvent.filter(user_id="usr_ana").order_by("-position"),
+    "events by user and type": lambda: TradingEvent.filter(
+        user_id="usr_ana", type=EventType.ORDER_FILLED
+    ).order_by("-position"),
     "events by type": lambda: TradingEvent.filter(type=EventType.ORDER_FILLED).order_by("-position"),
     "events by entity": lambda: TradingEvent.filter(entity_id="ord_1").order_by("-position"),
     "events by correlation": lambda: TradingEvent.filter(correlation_id="evt_1").order_by("-position"),
@@ -111,6 +114,11 @@ def _wasteful(steps: list[str]) -> list[str]:
     return [step for step in steps if WASTE.search(step)]
 
 
+def _is_walked(query: QuerySet[Any]) -> bool:
+    """Whether SQLite reads a whole list in the order of the rows' own numbers, which is what its page wants."""
+    return "WHERE" not in query.sql() and query.model._meta.pk_attr in ("position", "sequence")
+
+
 WASTE = re.compile(r"^SCAN \w+$|TEMP B-TREE|Seq Scan|Sort|Filter:")
 WHOLE = re.compile(r"^SCAN|Seq Scan|Index(?: Only)? Scan(?!; Index Cond)")
 
@@ -118,7 +126,8 @@ WHOLE = re.compile(r"^SCAN|Seq Scan|Index(?: Only)? Scan(?!; Index Cond)")
 async def test_lists_are_read_along_an_index_on_sqlite(sqlite_ledger: Ledger) -> None:
     """No table is read whole and nothing is sorted; lists without a condition follow the key."""
     plans = {name: await _steps(ask()) for name, ask in QUERIES.items()}
-    assert {name: steps for name, steps in plans.items() if _wasteful(steps)} == {}
+    wasteful = {name: steps for name, steps in plans.items() if _wasteful(steps)}
+    assert {name: steps for name, steps in wasteful.items() if not _is_walked(QUERIES[name]())} == {}
     searched = {name for name, steps in plans.items() if any(step.startswith("SEARCH") for step in steps)}
     assert searched == {name for name, ask in QUERIES.items() if "WHERE" in ask().sql()}
 
@@ -155,5 +164,5 @@ async def test_a_missing_index_is_seen_on_postgres(planned: Ledger) -> None:
 
 
 async def _drop(find: str) -> None:
-    (row,) = await get_connection("default").execute_query_dict(find)
-    await execute(f"DROP INDEX {row['name']}")
+    for row in await get_connection("default").execute_query_dict(find):
+        await execute(f"DROP INDEX {row['name']}")

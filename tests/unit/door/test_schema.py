@@ -30,8 +30,8 @@ from gql.schema import sdl
 ROOT = Path(__file__).parents[3]
 
 QUERIES = (
-    "health metrics metricHistory alerts config eventHistory event eventBus orders order positions executions "
-    "portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification marketData "
+    "health metrics metricHistory alerts config eventHistory event eventBus deadLetters orders order positions "
+    "executions portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification marketData "
     "tradingState me"
 )
 MUTATIONS = (

@@ -13,7 +13,7 @@ from engine.security.permissions import (
 )
 from models.user import Role
 
-QUERIES = """health metrics metricHistory alerts config eventHistory event eventBus orders order positions
+QUERIES = """health metrics metricHistory alerts config eventHistory event eventBus deadLetters orders order positions
     executions portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification
     marketData tradingState me"""
 MUTATIONS = """emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder
