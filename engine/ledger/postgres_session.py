@@ -9,6 +9,7 @@ from engine.errors import Fenced
 from engine.ledger.rows import Columns, insert_all_sql
 from engine.ledger.unit import Head
 
+FENCE_LOCK = 0x51_4C_54_46  # "QLTF": the advisory lock's number within the ledger's database
 LOCK_WAIT = "5s"  # for a row that another process holds
 BRIEF_LOCK_WAIT = "10ms"  # the same, for a unit that keeps those before it waiting
 
@@ -97,6 +98,11 @@ class Session:
             await self._connection.execute(insert_all_sql(table, self.dialect), *zip(*values, strict=True))
         else:
             await self._connection.copy_records_to_table(table.name, records=values, columns=table.columns)
+
+    async def lock_fence(self, *, shared: bool) -> None:
+        """An advisory lock, because its waiters stand in line: a row's sharers pass one who wants it alone, for ever."""
+        way = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        await self.fetch(f"SELECT {way}($1)", [FENCE_LOCK])
 
     async def _guard(self) -> None:
         if not self._guarded or self._marked:

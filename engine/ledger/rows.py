@@ -57,6 +57,9 @@ class Connection(Protocol):
     async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
         """Write many rows in one statement."""
 
+    async def lock_fence(self, *, shared: bool) -> None:
+        """Take the fence for this transaction, in the order of asking."""
+
 
 def placeholder(dialect: str, number: int) -> str:
     """Answer the mark of the number-th value, from 1."""

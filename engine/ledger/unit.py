@@ -66,16 +66,20 @@ class Unit:
 
     async def share_fence(self) -> int:
         """Hold off emergency stops until this unit has committed; answer the current fence."""
-        fence = await rows.select(self._connection, Fence, {"id": 1}, "", 1, "FOR SHARE")
-        return fence[0].epoch
+        return (await self._fence(shared=True)).epoch
 
     async def raise_fence(self) -> int:
-        """Wait for all units that share the fence, then count a new stop."""
-        fence = await self.lock(Fence, id=1)
-        assert fence is not None, "the fence row is written when the ledger is made"
+        """Wait for all units that share the fence, then count a new stop. Who asks for a share later waits behind it."""
+        fence = await self._fence(shared=False)
         fence.epoch += 1
         await self.save(fence, "epoch")
         return fence.epoch
+
+    async def _fence(self, *, shared: bool) -> Fence:
+        await self._connection.lock_fence(shared=shared)
+        fence = await self.get(Fence, id=1)
+        assert fence is not None, "the fence row is written when the ledger is made"
+        return fence
 
     async def insert(self, *new: Model) -> None:
         """Write new rows."""

@@ -1,5 +1,7 @@
 """Two whole processes on one PostgreSQL and one Redis: what one does the other tells, and each can be lost."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -165,4 +167,39 @@ def test_when_the_desk_dies_the_other_takes_over(pair: Pair, clients: tuple[Clie
     finally:
         dying.start()
     assert desks(*clients) == [staying], "one desk at a time"
+    assert "Traceback" not in pair.first.log + pair.second.log
+
+
+def test_a_frozen_desk_is_replaced_and_stands_by_when_it_wakes(
+    pair: Pair, clients: tuple[Client, Client]
+) -> None:
+    """Frozen with its connections open: the other takes over; awake again it is a door, and the desk when needed."""
+    [desk] = desks(*clients)
+    freezing, other = (pair.first, pair.second) if desk is clients[0] else (pair.second, pair.first)
+    staying = clients[1] if desk is clients[0] else clients[0]
+    os.kill(freezing.pid, signal.SIGSTOP)
+    try:
+        until(lambda: desks(staying) == [staying], "the other is the desk")
+        ids = [staying.submit(clientOrderId=f"frozen-{n}")["order"]["id"] for n in range(3)]
+        for order_id in ids:
+            staying.wait_for_fill(order_id)
+    finally:
+        os.kill(freezing.pid, signal.SIGCONT)
+    until(lambda: desks(*clients) == [staying], "one desk only")
+    until(lambda: "another process is the desk now" in freezing.log, "the woken one says so")
+    until(lambda: "another process" in desk.component("venue")["reason"], "the woken one is a door")
+    through = desk.submit(clientOrderId="through-the-woken")["order"]["id"]
+    desk.wait_for_fill(through)
+
+    other.kill()
+    try:
+        until(lambda: desks(desk) == [desk], "the woken one is the desk again")
+        again = desk.submit(clientOrderId="desk-again")["order"]["id"]
+        desk.wait_for_fill(again)
+        fills = desk.ask("{ executions(first: 100) { edges { node { orderId } } } }")["executions"]["edges"]
+        filled = [edge["node"]["orderId"] for edge in fills]
+        assert [filled.count(order_id) for order_id in [*ids, through, again]] == [1] * 5
+        assert desk.ask("{ auditVerification { intact } }")["auditVerification"]["intact"]
+    finally:
+        other.start()
     assert "Traceback" not in pair.first.log + pair.second.log

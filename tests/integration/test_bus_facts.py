@@ -37,6 +37,9 @@ class NoDatabase:
     async def insert_all(self, table: Columns, values: Sequence[Sequence[Any]]) -> None:
         raise AssertionError(table)
 
+    async def lock_fence(self, *, shared: bool) -> None:
+        raise AssertionError(shared)
+
 
 def _unit() -> Unit:
     return Unit(NoDatabase(), NOON)

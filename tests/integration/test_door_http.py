@@ -139,7 +139,7 @@ async def test_every_query_has_an_answer(door: Door) -> None:
             }"""
         )
     assert answer["portfolio"] == {"cash": "100000", "equity": "100000", "positions": []}
-    assert len(answer["config"]) == 9
+    assert len(answer["config"]) == 10
     assert answer["auditVerification"]["intact"] is True
     assert answer["tradingState"] == {"state": "ACTIVE", "halts": []}
     assert answer["me"]["name"] == "olga"

@@ -1,16 +1,19 @@
 """Promises under races: a limit counted under the user's lock holds, and a stop waits for the orders before it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from engine.ledger import postgres
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
+from models.event import EventType
 from models.ledger import Fence
 from models.order import WORKING, Order
-from tests.ledgers import BEN, PATIENCE_S, add_user, happened, order_of
+from tests.ledgers import BEN, PATIENCE_S, add_user, happened, make_ledger, opened, order_of
 from tests.processes import run_worker
 
 pytestmark = pytest.mark.anyio
@@ -104,8 +107,11 @@ async def test_a_stop_raises_the_fence(ledger: Ledger) -> None:
 
 
 @pytest.mark.servers
-async def test_a_stop_waits_for_the_orders_before_it(postgres_ledger: Ledger, ledger_url: str) -> None:
+async def test_a_stop_waits_for_the_orders_before_it(
+    postgres_ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An order that shares the fence is committed first, and the stop then sees it; orders share among themselves."""
+    monkeypatch.setattr(postgres, "FILL", 1)  # each in a lane of its own
     await add_user(postgres_ledger)
     shared, go_on = asyncio.Event(), asyncio.Event()
 
@@ -135,3 +141,33 @@ async def test_a_stop_waits_for_the_orders_before_it(postgres_ledger: Ledger, le
         await onlooker.close()
     assert (await Fence.get()).epoch == 1
     await happened(postgres_ledger)
+
+
+@pytest.mark.servers
+async def test_a_stop_is_not_passed_for_ever_by_orders_that_keep_coming(
+    postgres_ledger: Ledger, ledger_url: str, tmp_path: Path
+) -> None:
+    """Two processes share the fence without a pause: the stop has its turn, and they go on after it.
+
+    With a lock on the fence's row it never had: those who share a row pass one who wants it alone.
+    """
+    stopped = asyncio.Event()
+
+    async def order(unit: Unit) -> None:
+        await unit.share_fence()
+        unit.emit(EventType.USER_ACTION, {})
+
+    async def keep_ordering(ledger: Ledger, number: int) -> None:
+        while not stopped.is_set():
+            await ledger.write(order, key=f"usr_{number % 8}")
+
+    async with opened(make_ledger(tmp_path, url=ledger_url)) as other, asyncio.TaskGroup() as orders:
+        for number in range(16):
+            orders.create_task(keep_ordering(postgres_ledger, number))
+            orders.create_task(keep_ordering(other, number))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                for count in range(1, 4):
+                    assert await postgres_ledger.write(lambda unit: unit.raise_fence(), urgent=True) == count
+        finally:
+            stopped.set()
