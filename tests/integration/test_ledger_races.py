@@ -21,6 +21,12 @@ pytestmark = pytest.mark.anyio
 LIMIT = 10
 
 
+@pytest.fixture(autouse=True)
+def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL each unit takes a lane of its own, as long as there are any."""
+    monkeypatch.setattr(postgres, "FILL", 1)
+
+
 async def _take(unit: Unit) -> bool:
     """Read, then write: one more working order where there are fewer than the limit."""
     if len(await unit.find(Order, user_id="usr_ana", status__in=WORKING)) >= LIMIT:
@@ -58,7 +64,7 @@ async def test_a_limit_holds_among_processes(postgres_ledger: Ledger, ledger_url
 async def test_without_the_lock_the_limit_would_break(postgres_ledger: Ledger) -> None:
     """The same units without the lock: those that counted at the same time all insert."""
     await add_user(postgres_ledger)
-    at_once = asyncio.Barrier(6)
+    at_once = asyncio.Barrier(postgres.LANES)
 
     async def careless(unit: Unit) -> None:
         if len(await unit.find(Order, user_id="usr_ana", status__in=WORKING)) < LIMIT:
@@ -66,8 +72,8 @@ async def test_without_the_lock_the_limit_would_break(postgres_ledger: Ledger) -
             await unit.insert(order_of("usr_ana"))
 
     async with asyncio.timeout(PATIENCE_S):
-        for _ in range(2):
-            await asyncio.gather(*(postgres_ledger.write(careless) for _ in range(6)))
+        for _ in range(LIMIT // postgres.LANES + 1):
+            await asyncio.gather(*(postgres_ledger.write(careless) for _ in range(postgres.LANES)))
     assert await Order.all().count() > LIMIT
 
 
@@ -107,11 +113,8 @@ async def test_a_stop_raises_the_fence(ledger: Ledger) -> None:
 
 
 @pytest.mark.servers
-async def test_a_stop_waits_for_the_orders_before_it(
-    postgres_ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stop_waits_for_the_orders_before_it(postgres_ledger: Ledger, ledger_url: str) -> None:
     """An order that shares the fence is committed first, and the stop then sees it; orders share among themselves."""
-    monkeypatch.setattr(postgres, "FILL", 1)  # each in a lane of its own
     await add_user(postgres_ledger)
     shared, go_on = asyncio.Event(), asyncio.Event()
 

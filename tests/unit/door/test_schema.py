@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[3]
 
 QUERIES = (
     "health metrics metricHistory alerts config eventHistory event eventBus deadLetters orders order positions "
-    "executions portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification marketData "
-    "tradingState me"
+    "executions portfolio strategies strategyPerformance riskViolations riskLimits auditTrail auditVerification "
+    "marketData tradingState me"
 )
 MUTATIONS = (
     "emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder cancelOrder "
