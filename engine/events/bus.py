@@ -100,6 +100,7 @@ class Bus:
         await _end(settling)
         await self._leave()
         self._tasks, self._finished, self._lanes = [], [], {}
+        self._suspect, self._revived = None, set()
 
     async def _leave(self) -> None:
         """Mark what was handled last; unmarked it would be handled once more after the next start."""

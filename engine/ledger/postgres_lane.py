@@ -113,7 +113,7 @@ class Lane:
                 await self._commit_group(group)
                 committed = True
             except Exception as error:
-                await self._failed(group, error)
+                await self._sort_out(group, error)
             self._running = 0
             self._parts.observe(len(group), self._parts.clock.monotonic() - begin, committed)
 
@@ -164,6 +164,15 @@ class Lane:
             await session.undo_unit()
             job.error = _told(error)
         return True
+
+    async def _sort_out(self, group: list[Job[Any]], error: Exception) -> None:
+        """Never raise: whatever happens, every caller is answered and the lane goes on."""
+        try:
+            await self._failed(group, error)
+        except Exception as worse:
+            log.exception("a lane of the ledger stumbled", lane=self._name)
+            self.connection.terminate()
+            _fail(group, LedgerError(f"the ledger could not be written: {worse}"))
 
     async def _failed(self, group: list[Job[Any]], error: Exception) -> None:
         """Sort out what becomes of a group that was not committed: nothing of it was written."""

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -201,8 +202,11 @@ class SqliteWriter:
             self._write_records(group)
             self._connection.execute("COMMIT")
         except Exception as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(
+                sqlite3.Error
+            ):  # on a broken disk even this may fail; the callers are answered all the same
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             self.observe(len(group), time.perf_counter() - begin, False)
             self._failed(group, error)
         else:

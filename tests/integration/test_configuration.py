@@ -10,11 +10,13 @@ import pytest
 
 from engine.errors import Refusal, RefusalCode
 from engine.ledger.configuration import CONFIG_DEFAULTS, TradingConfig
+from engine.ledger.retention import prune
 from engine.trading.settings_command import update_config
 from models.audit import AuditEntry, AuditOutcome
 from models.config import ConfigEntry
-from models.event import EventType
+from models.event import EventType, TradingEvent
 from models.order import OrderStatus
+from tests.ledgers import happened
 from tests.trading_desk import (
     OFFICER,
     SELL,
@@ -84,7 +86,16 @@ async def buying_after_five_seconds(desk: TradingDesk) -> str:
 
 Scenario = Callable[[TradingDesk], Awaitable[str]]
 
+
 # key -> what happens, by default, after a change, and the change
+async def pruning_after_a_week(desk: TradingDesk) -> str:
+    """Whether an event that nothing needs is still there a week later, when the desk prunes as it does every day."""
+    event = await happened(desk.ledger, EventType.USER_ACTION)
+    desk.clock.advance(7 * 86_400)
+    await prune(desk.ledger, desk.clock, desk.config.now.event_retention_days)
+    return "KEPT" if await TradingEvent.exists(id=event.id) else "PRUNED"
+
+
 OBEYED: dict[str, tuple[Scenario, str, str, str]] = {
     "max_concurrent_orders": (submitting_five, "ACCEPTED", "CONCURRENT_ORDERS", "4"),
     "order_timeout_seconds": (waiting_two_minutes, OrderStatus.SUBMITTED, OrderStatus.EXPIRED, "120"),
@@ -104,6 +115,7 @@ OBEYED: dict[str, tuple[Scenario, str, str, str]] = {
         "4.99",
     ),
     "default_stop_loss_percent": (holding_ten, "95", "87.5", "12.5"),
+    "event_retention_days": (pruning_after_a_week, "KEPT", "PRUNED", "3"),
     "market_data_refresh_seconds": (buying_after_five_seconds, "ACCEPTED", "STALE_PRICE", "0.4"),
 }
 

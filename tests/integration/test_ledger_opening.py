@@ -32,7 +32,7 @@ def url(ledger: Ledger, request: pytest.FixtureRequest) -> str | None:
 
 
 async def test_a_new_ledger_has_its_foundations(ledger: Ledger) -> None:
-    """Identity, journal head, fence and the nine settings at version 1 are there before anything is asked."""
+    """Identity, journal head, fence and the settings at version 1 are there before anything is asked."""
     identity, head, fence = await LedgerIdentity.get(), await JournalHead.get(), await Fence.get()
     assert (identity.currency, identity.epoch) == ("USD", ledger.epoch)
     assert (head.position, head.audit_sequence, head.audit_digest, fence.epoch) == (0, 0, GENESIS, 0)
