@@ -24,6 +24,7 @@ from models.credential import BrokerCredential
 from models.event import EventType
 from models.execution import Execution
 from models.halt import Halt, HaltScope
+from models.handling import HandlerFigures
 from models.instrument import Instrument
 from models.market import MarketQuote
 from models.metric import MetricMinute
@@ -220,6 +221,7 @@ def _of_nobody() -> list[Model]:
         Halt(
             id="hlt_1", scope=HaltScope.ALL, reason="fat finger", fence=1, started_at=NOON, started_by="ana"
         ),
+        HandlerFigures(handler="test.first", handled=1, failed=0, dead=0, total_us=1, slowest_us=1),
         Instrument(
             symbol="IBM", name="IBM", sector="Technology", currency="USD", tick_size=ONE, lot_size=ONE
         ),
