@@ -61,6 +61,7 @@ from models.user import User
 
 OPERATOR = "operator"  # whom the sign-in links of this machine sign in
 KINDS = {MovingAverageCrossover.kind: MovingAverageCrossover}
+STAND_BY_S = 1.0  # after a turn that could not be begun
 MARK_EVERY_S = 1.0
 DOOR_READS_S = 1.0  # how often a door that is not the desk reads what the desk keeps
 
@@ -216,7 +217,7 @@ class Engine:
                 await self.wire.start(self.ledger.epoch)
             await self.desk.prepare()
             if isinstance(self._turn, SoleDesk):
-                await self._be_desk()
+                await self._be_sole_desk()
             else:
                 self._tasks.append(asyncio.create_task(self._take_turns(), name="desk-turn"))
                 self._tasks.append(asyncio.create_task(self._read_desk(), name="door-reading"))
@@ -232,6 +233,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.monitor.close()
         await self.kill_switch.close()
+        desk_term.set(self._turn.term)  # the desk's last marks are its turn's, like all others
         await self.desk.close()
         await self._turn.close()
         await self.hub.close()
@@ -255,30 +257,44 @@ class Engine:
             self.hub.publish(topic, value)
 
     async def _be_desk(self) -> None:
-        try:
-            await self.desk.start(self.handlers)
-        except EngineError as error:
-            log.error("the desk could not start; the door serves on", error=str(error))
-            return
+        await self.desk.start(self.handlers)
         if self.settings.demo:
             user = await User.get(name=OPERATOR)
             deployed = await deploy_demo(self.deployments, Actor(user.name, user.role, user.id))
             if isinstance(deployed, Refusal):
                 log.warning("the demonstration could not be deployed", refusal=deployed.message)
 
+    async def _be_sole_desk(self) -> None:
+        try:
+            await self._be_desk()
+        except EngineError as error:
+            log.error("the desk could not start; the door serves on", error=str(error))
+
     async def _take_turns(self) -> None:
         """Be the desk whenever it is this process's turn. What the desk starts works in the turn's name."""
         while True:
-            await self._turn.become_desk()
-            log.info("this process is the desk now", turn=self._turn.term)
-            desk_term.set(self._turn.term)
-            await self._be_desk()
-            await self._turn.lost()
-            log.critical("another process is the desk now; this one is a door and stands by")
+            try:
+                await self._turn.become_desk()
+                log.info("this process is the desk now", turn=self._turn.term)
+                desk_term.set(self._turn.term)
+                await self._be_desk()
+                await self._turn.lost()
+                log.critical("another process is the desk now; this one is a door and stands by")
+            except Exception:
+                log.exception("this process could not be the desk; it stands by again")
+            await self._leave_desk()
+
+    async def _leave_desk(self) -> None:
+        """End the desk's part whatever state it is in, give the turn to another process, and build the part anew."""
+        try:
             await self.desk.close()
+            await self._turn.close()
             desk_term.set(None)
             self._build_desk()
             await self.desk.prepare()
+        except Exception:
+            log.exception("the desk could not be made ready for another turn")
+        await asyncio.sleep(STAND_BY_S)
 
     async def _mark_journal(self) -> None:
         """Note every second, beside a SQLite ledger, how far it has come."""

@@ -90,6 +90,7 @@ class Desk:
 
     def __init__(self, parts: DeskParts, plan: FeedPlan) -> None:
         self.is_active = False
+        self._has_begun = False
         self._parts = parts
         self._plan = plan
         self._feed: ReplayFeed | None = None
@@ -139,7 +140,7 @@ class Desk:
 
     async def start(self, handlers: Sequence[Handler]) -> None:
         """Begin the desk's work."""
-        parts = self._parts
+        parts, self._has_begun = self._parts, True
         history = self._feed.history() if self._feed else ()
         for step in history:
             parts.quotes.update(step, self._plan.source)
@@ -159,8 +160,9 @@ class Desk:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        if not self.is_active:
+        if not self._has_begun:
             return
+        self._has_begun = False
         await self._parts.bus.close()
         await self._parts.execution.close()
         self.is_active = False

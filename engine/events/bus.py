@@ -10,7 +10,7 @@ from random import Random
 import structlog
 
 from engine.clock import Clock
-from engine.errors import Fenced
+from engine.errors import Fenced, LedgerError, Refused
 from engine.events import open_work
 from engine.events.handler import Handler, RetryPolicy, names_by_type, retry_delay_s
 from engine.events.handling import Handling, still_open
@@ -19,6 +19,7 @@ from engine.events.letters import REVIVES
 from engine.events.open_work import Part
 from engine.events.settlement import Outcome, Settlement, settle
 from engine.events.statistics import KEEP_S, BusStatistics, added
+from engine.ledger.audit import kept_detail
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.ledger.unit import Unit
@@ -204,7 +205,7 @@ class Bus:
                     raise
                 error = "RuntimeError: something the handler waited for was cancelled"
             except Exception as raised:
-                error = f"{type(raised).__name__}: {raised}"[:500]
+                error = str(kept_detail(f"{type(raised).__name__}: {raised}"))[:500]  # as a database takes it
                 if isinstance(raised, TimeoutError) and not str(raised):
                     error = f"TimeoutError: did not end within {handler.timeout_s:g} s"
         took_s = self._clock.monotonic() - begin
@@ -237,11 +238,25 @@ class Bus:
                 await self._write(batch)
             except Fenced:
                 return
-            except Exception as error:
+            except (LedgerError, Refused) as error:
                 log.warning("what was handled could not be marked; trying again", error=str(error))
                 self._finished = batch + self._finished
                 await asyncio.sleep(TRY_AGAIN_S)
                 self._settle.set()
+            except Exception:
+                log.exception("what was handled could not be marked; it is marked one by one")
+                await self._write_each(batch)
+
+    async def _write_each(self, batch: Sequence[Settlement]) -> None:
+        """Mark work one by one: what cannot even be marked alone is let go, and is a suspect after the next start."""
+        for settlement in batch:
+            try:
+                await self._write([settlement])
+            except Exception as error:
+                log.error(
+                    "an event's handling could not be marked", key=settlement.handling.key, error=str(error)
+                )
+                self._let_go(settlement.handling)
 
     async def _write(self, batch: Sequence[Settlement]) -> None:
         figures = added(self.statistics.by_handler, (each.done for each in batch))
@@ -296,7 +311,9 @@ class Bus:
 
     async def _read_open(self) -> None:
         """Read from the ledger what is not in memory: at the start, behind a backlog, and for retries by people."""
-        try_again = await self._attempted(self._bury_orphans()) | await self._attempted(self._count_open())
+        while await self._attempted(self._bury_orphans()) or await self._attempted(self._count_open()):  # noqa: ASYNC110
+            await asyncio.sleep(TRY_AGAIN_S)
+        try_again = False
         while True:
             if try_again:
                 await asyncio.sleep(TRY_AGAIN_S)
@@ -346,9 +363,10 @@ class Bus:
         self._stir()
 
     async def _count_open(self) -> None:
-        for lane in self._lanes.values():
-            for critical, backlog in lane.backlogs.items():
-                backlog.unread += await open_work.count(Part(lane.name, critical))
+        backlogs = [(lane, *each) for lane in self._lanes.values() for each in lane.backlogs.items()]
+        counts = [await open_work.count(Part(lane.name, critical)) for lane, critical, _ in backlogs]
+        for (_, _, backlog), count in zip(backlogs, counts, strict=True):
+            backlog.unread += count
 
     async def _bury_orphans(self) -> None:
         while orphans := await open_work.read_orphans(tuple(self._handlers)):

@@ -1,5 +1,8 @@
 """Dead letters: people give them another round of attempts, or give them up; both are audited. Called by the door."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from engine.actor import Actor
 from engine.errors import Refusal, RefusalCode, Refused, invalid, not_found
 from engine.ledger.ledger import CommandOutcome, Ledger
@@ -20,7 +23,7 @@ async def retry(
     async def work(unit: Unit, outcome: CommandOutcome) -> TradingEvent:
         event, letters = await _letters(unit, event_id, handler, outcome)
         again = {"status": HandlingStatus.PENDING, "attempts": 0, "error": None}
-        await unit.save_all(EventHandling, {"id__in": [letter.id for letter in letters]}, again)
+        await unit.save_all(EventHandling, _still_dead(letters), again)
         said = {"action": REVIVES, "eventId": event.id, "position": event.position}
         unit.emit(EventType.USER_ACTION, said, entity_id=event.id, user_id=actor.user_id)
         return event
@@ -38,13 +41,18 @@ async def discard(
             raise invalid("reason", f"must be 1 to {LONGEST_REASON} printable characters")
         event, letters = await _letters(unit, event_id, handler, outcome)
         given_up = {"status": HandlingStatus.DISCARDED, "handled_at": unit.now}
-        await unit.save_all(EventHandling, {"id__in": [letter.id for letter in letters]}, given_up)
+        await unit.save_all(EventHandling, _still_dead(letters), given_up)
         said = {"action": _DISCARDS, "eventId": event.id, "position": event.position, "reason": reason}
         unit.emit(EventType.USER_ACTION, said, entity_id=event.id, user_id=actor.user_id)
         return event
 
     detail = {"id": event_id, "handler": handler, "reason": reason[:LONGEST_REASON]}
     return await ledger.command(actor, _DISCARDS, detail, work)
+
+
+def _still_dead(letters: Sequence[EventHandling]) -> dict[str, Any]:
+    """Answer the condition for letters that nobody else has retried or discarded meanwhile."""
+    return {"id__in": [letter.id for letter in letters], "status": HandlingStatus.DEAD}
 
 
 async def _letters(

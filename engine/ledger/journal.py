@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.errors import invalid
 from engine.ledger.event import Event
 from models.event import TradingEvent
+from models.ledger import JournalHead
 
 READ_LIMIT = 500  # events fetched at once
 LAST_POSITION = 2**63 - 1  # a larger one fits neither database
@@ -43,6 +44,6 @@ async def read_after(position: int, limit: int = READ_LIMIT) -> list[Event]:
 
 
 async def last_position() -> int:
-    """Answer the position of the newest committed event, 0 in a new ledger."""
-    newest = await TradingEvent.all().order_by("-position").first()
-    return newest.position if newest else 0
+    """Answer the position of the newest event there ever was, pruned or not; 0 in a new ledger."""
+    head = await JournalHead.get_or_none(id=1)
+    return head.position if head else 0

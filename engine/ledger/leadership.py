@@ -18,12 +18,15 @@ import structlog
 from engine.clock import Clock
 
 DESK_LOCK = 0x51_4C_54_45  # "QLTE": the advisory lock's number within the ledger's database
+TERM_LOCK = 0x51_4C_54_54  # "QLTT": shared by the desk's units, taken alone by who begins the next turn
 LOOK_S = 1.0  # how often a standby looks, and how often the desk shows that it lives
 HOLD_S = 3.0  # a desk that could not show it for longer stops reaching out
 DEAD_S = (
     5.0  # a desk that was not seen to live for longer is replaced; more than HOLD_S, by a standby's own clock
 )
 ANSWER_LIMIT_S = 2.0
+TAKEOVER_LIMIT_S = 10.0  # for the last units of the turn before
+_SETTINGS = {"statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s"}
 
 _FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -77,10 +80,7 @@ class PostgresDesk:
         while True:
             try:
                 if await self._take_lock():
-                    asked_s = self._clock.monotonic()
-                    begin = "UPDATE desk_term SET term = term + 1, beat = 0, holder = $1 RETURNING term"
-                    self.term = await self._connection.fetchval(begin, self._name, timeout=ANSWER_LIMIT_S)
-                    self._shown_s = asked_s
+                    self.term = await self._begin_turn()
                     break
                 await self._look()
             except _FAULTS as error:
@@ -100,6 +100,8 @@ class PostgresDesk:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
+            self._beating = None
+        self.term = None
         if self._connection is not None:
             try:
                 await self._connection.close(timeout=ANSWER_LIMIT_S)
@@ -108,10 +110,21 @@ class PostgresDesk:
 
     async def _take_lock(self) -> bool:
         if self._connection is None or self._connection.is_closed():
-            settings = {"application_name": self._name}
+            settings = _SETTINGS | {"application_name": self._name}
             self._connection = await asyncpg.connect(self._url, server_settings=settings, timeout=10)
         asking = "SELECT pg_try_advisory_lock($1)"
         return bool(await self._connection.fetchval(asking, DESK_LOCK, timeout=ANSWER_LIMIT_S))
+
+    async def _begin_turn(self) -> int:
+        """Count up the turn, once no unit of the one before is under way; those that come later are refused."""
+        async with self._connection.transaction():
+            taking = "SELECT pg_advisory_xact_lock($1)"
+            await self._connection.execute(taking, TERM_LOCK, timeout=TAKEOVER_LIMIT_S)
+            asked_s = self._clock.monotonic()
+            begin = "UPDATE desk_term SET term = term + 1, beat = 0, holder = $1 RETURNING term"
+            term = await self._connection.fetchval(begin, self._name, timeout=ANSWER_LIMIT_S)
+        self._shown_s = asked_s
+        return int(term)
 
     async def _look(self) -> None:
         """Look at the desk of another process; end its connections when it has not moved for too long."""

@@ -165,9 +165,9 @@ class Ledger:
     async def close(self) -> None:
         """Commit what waits and let go of everything."""
         await asyncio.gather(*self._commands, return_exceptions=True)
-        if self._writer is not None:
-            await self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None  # who comes now is told that the ledger is closed
+        if writer is not None:
+            await writer.close()
         await Tortoise.close_connections()
         if self._lock is not None:
             self._lock.release()

@@ -20,8 +20,8 @@ from models.ledger import JournalHead, JournalKeeping, LedgerIdentity
 MARK_FILE = "journal.mark"  # beside a SQLite ledger: its epoch and the last position seen, each second
 
 _POSTGRES_PLACE = """
-    SELECT system_identifier, timeline_id, oid FROM pg_control_system(), pg_control_checkpoint(), pg_database
-    WHERE datname = current_database()"""
+    SELECT system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS history, oid
+    FROM pg_control_system(), pg_database WHERE datname = current_database()"""
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +38,11 @@ class JournalMark:
         if (epoch, position) == self._noted:
             return
         part = self._path.with_suffix(".part")
-        part.write_text(json.dumps({"epoch": epoch, "position": position}))
-        part.replace(self._path)
+        try:
+            part.write_text(json.dumps({"epoch": epoch, "position": position}))
+            part.replace(self._path)
+        except OSError as error:
+            log.warning("how far the journal has come could not be noted", error=str(error))
         self._noted = (epoch, position)
 
     def position(self, epoch: str) -> int:
@@ -62,7 +65,8 @@ async def postgres_place() -> str:
     Each recovery of a server to a point in time, and each promotion of a replica, begins another history (its timeline).
     """
     (row,) = await get_connection("default").execute_query_dict(_POSTGRES_PLACE)
-    return f"server {row['system_identifier']}, history {row['timeline_id']}, database {row['oid']}"
+    history = int(row["history"], 16)
+    return f"server {row['system_identifier']}, history {history}, database {row['oid']}"
 
 
 async def settle_epoch(unit: Unit, place: str, seen: JournalMark | None) -> str:

@@ -27,7 +27,7 @@ MOST_IN_GROUP = 256  # units that share a commit
 GROUP_SLICE_S = 0.01  # no unit begins later in a group: the locks of the first are held until the commit
 MOST_TRIES = 5  # of a unit that lost a deadlock or a serialization race, or whose connection ended
 CONNECT_LIMIT_S = 10.0
-OUTCOME_LIMIT_S = 10.0  # for asking a server that went away during a commit what became of it
+OUTCOME_LIMIT_S = 20.0  # for asking a server that went away during a commit what became of it
 _ASK_AGAIN_S = 0.2
 
 log = structlog.get_logger(__name__)
@@ -177,6 +177,8 @@ class Lane:
     async def _failed(self, group: list[Job[Any]], error: Exception) -> None:
         """Sort out what becomes of a group that was not committed: nothing of it was written."""
         await self._roll_back()
+        if isinstance(error, OutcomeUnknown):  # it may have been committed: nothing is done twice
+            return _fail(group, error)
         if isinstance(error, NoConnection):  # nobody is kept waiting for one
             return self._fail_all(group, error)
         if isinstance(error, UNREACHABLE):
@@ -220,9 +222,10 @@ class Lane:
         deadline = self._parts.clock.monotonic() + OUTCOME_LIMIT_S
         while recorded is not None and self._parts.clock.monotonic() < deadline:
             try:
+                self.connection.terminate()
                 await self._connect()
                 written = await self._is_written(recorded)
-            except (*UNREACHABLE, NoConnection):
+            except (*UNREACHABLE, *HELD_UP, NoConnection):
                 await asyncio.sleep(_ASK_AGAIN_S)
                 continue
             if not written:

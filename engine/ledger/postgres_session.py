@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from engine.errors import Fenced
+from engine.ledger.leadership import TERM_LOCK
 from engine.ledger.rows import Columns, insert_all_sql
 from engine.ledger.unit import Head
 
@@ -21,7 +22,9 @@ UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that was ended between two units says this
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it was shut down, or starts up
+    asyncpg.AdminShutdownError,  # it was shut down, or starts up
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
 )
 UNABLE = (
     asyncpg.InsufficientResourcesError,  # a full disk
@@ -58,7 +61,9 @@ class Session:
         if marked:
             await self._connection.execute("RELEASE SAVEPOINT unit")
         if term is not None and term != self._term:
-            now = await self._connection.fetchval("SELECT term FROM desk_term WHERE id = 1 FOR SHARE")
+            # No lock on the row: the desk moves it every second to show that it lives, and must not wait for its units.
+            await self._connection.execute("SELECT pg_advisory_xact_lock_shared($1)", TERM_LOCK)
+            now = await self._connection.fetchval("SELECT term FROM desk_term WHERE id = 1")
             if now != term:
                 raise Fenced(f"another process is the desk (turn {now}, this one's was {term})")
             self._term = term

@@ -56,9 +56,9 @@ class JournalReader:
         return Cursor(self.epoch, position)
 
     async def head(self) -> int:
-        """Answer the position of the newest committed event, 0 in a new ledger."""
-        [row] = await self._fetch("SELECT MAX(position) AS position FROM trading_events", ())
-        return int(row["position"] or 0)
+        """Answer the position of the newest event there ever was, pruned or not; 0 in a new ledger."""
+        rows = await self._fetch("SELECT position FROM journal_head", ())
+        return int(rows[0]["position"]) if rows else 0
 
     async def position_of(self, cursor: str, field: str) -> int:
         """Answer the position of a cursor that a person gave. Raises Refused naming the field and why."""

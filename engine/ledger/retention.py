@@ -61,7 +61,7 @@ async def prune(ledger: Ledger, clock: Clock, days: int) -> int:
             pruned += len(positions)
     if pruned:
         detail = {"through": line, "events": pruned, "olderThanDays": days}
-        await ledger.command(SYSTEM, "pruneJournal", detail, partial(_draw_line, line=line))
+        await ledger.command(SYSTEM, "pruneJournal", detail, _done)
         log.info("the journal was pruned", **detail)
     return pruned
 
@@ -106,10 +106,15 @@ async def _prunable(rows: list[TradingEvent], before: datetime, needed: Needed) 
 
 
 async def _delete(unit: Unit, positions: list[int]) -> None:
+    keeping = await unit.get(JournalKeeping, id=1)
+    if (
+        keeping is not None and keeping.pruned_through < positions[-1]
+    ):  # first of all: holes may be up to here
+        keeping.pruned_through = positions[-1]
+        await unit.save(keeping, "pruned_through")
     await unit.delete_all(EventHandling, position__in=positions)
     await unit.delete_all(TradingEvent, position__in=positions)
 
 
-async def _draw_line(unit: Unit, outcome: CommandOutcome, line: int) -> None:
-    """Say how far the journal may have holes; the deletions were committed batch by batch."""
-    await unit.save(JournalKeeping(id=1, pruned_through=line), "pruned_through")
+async def _done(unit: Unit, outcome: CommandOutcome) -> None:
+    """Only the audit entry: the deletions were committed batch by batch."""

@@ -167,11 +167,10 @@ class SqliteWriter:
                 continue
             try:
                 await self._begin()
-            except LedgerError as error:
+                self._commit_group()
+            except Exception as error:  # every caller is answered, and the writer goes on
                 while (job := self._next()) is not None:
-                    job.fail(error)
-                continue
-            self._commit_group()
+                    job.fail(_told(error))
             await asyncio.sleep(0)
 
     def _next(self) -> Job[Any] | None:
@@ -185,8 +184,8 @@ class SqliteWriter:
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
                     raise LedgerError(f"the ledger cannot be written: {error}") from error
                 if self._clock.monotonic() >= deadline:
                     raise LedgerBusy(f"another program has held the ledger for {BUSY_WAIT_S:g} s") from error

@@ -33,6 +33,7 @@ from models.position import Position
 REPORT_RETRY_S = 0.2
 UNEXPECTED_TRIES = 25  # of one report that fails for another reason than the ledger's; then the others go on
 CLOSING_WAIT_S = 5.0  # for reports to be recorded; what a venue keeps is asked for at the next start
+DESK_LOOK_S = 0.1
 EXPIRY_LOOK_S = 1.0
 EXPIRIES_AT_ONCE = 100
 
@@ -126,9 +127,9 @@ class Execution:
         if perhaps_sent and (known := await self._venue.find(order.id)) is not None:
             self._take_over(known)
             return
+        while not self._may_send():  # noqa: ASYNC110 - until it is certain again whether this is the desk
+            await asyncio.sleep(DESK_LOOK_S)
         # The last look: from here to the send nothing is awaited, so no stop can slip between.
-        if not self._may_send():
-            raise Fenced("this process cannot tell whether it is still the desk; nothing is sent")
         if reason := self._kept_back(order):
             await self._end(order.id, None, reason)
             return

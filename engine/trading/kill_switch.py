@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from engine.events.publish import stop_event
 from engine.ids import new_id
 from engine.ledger.configuration import Configuration
 from engine.ledger.event import Event
+from engine.ledger.leadership import desk_term
 from engine.ledger.ledger import CommandOutcome, Ledger
 from engine.ledger.unit import Unit
 from engine.market.instruments import InstrumentTable
@@ -292,7 +294,11 @@ class KillSwitch:
         return orders
 
     def _later(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work, name="emergency-stop")
+        context = (
+            copy_context()
+        )  # a stop belongs to no turn at the desk: it is allowed when that is over, too
+        context.run(desk_term.set, None)
+        task = asyncio.create_task(work, name="emergency-stop", context=context)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

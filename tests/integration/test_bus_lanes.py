@@ -1,8 +1,9 @@
 """Promises of lanes, suspects and marks: nobody's handler holds up another's, and an effect happens once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -238,3 +239,43 @@ async def test_statistics_are_right_after_a_restart(ledger: Ledger) -> None:
     figures = await HandlerFigures.get(handler="test.note")
     assert figures.handled == 4
     assert 0 < figures.slowest_us <= figures.total_us
+
+
+@pytest.mark.parametrize("words", ["half a \ud800 pair", "a NUL \0 character", "x" * 10_000])
+async def test_the_words_of_an_error_harm_nobody(ledger: Ledger, words: str) -> None:
+    """What no database takes is taken out of them; the work of others is marked as ever."""
+    noted: list[int] = []
+
+    async def fail(event: Event, handling: Handling) -> None:
+        raise RuntimeError(words)
+
+    poison = Handler("test.fail", frozenset({CREATED}), fail, most_attempts=2)
+    async with running(ledger, poison, noting("test.note", noted, SIGNAL)) as bus:
+        await happened(ledger, CREATED)
+        for _ in range(5):
+            await happened(ledger, SIGNAL)
+        await settled(bus)
+    statuses = [row.status for row in await EventHandling.all().order_by("position")]
+    assert statuses == [HandlingStatus.DEAD, *[HandlingStatus.HANDLED] * 5]
+    assert len(noted) == 5
+
+
+async def test_what_cannot_be_marked_at_all_keeps_no_place(
+    sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in marking one event's work is that event's own: the batch it was in is marked one by one."""
+    noted: list[int] = []
+    settle = settlement.settle
+
+    async def faulty(unit: Unit, batch: Sequence[settlement.Settlement], figures: Any) -> None:
+        if any(each.handling.event.position == 1 for each in batch):
+            raise ValueError("a defect")
+        await settle(unit, batch, figures)
+
+    monkeypatch.setattr(bus_module, "settle", faulty)
+    async with running(sqlite_ledger, noting("test.note", noted, SIGNAL)) as bus:
+        for _ in range(4):
+            await happened(sqlite_ledger, SIGNAL)
+        await settled(bus)
+    statuses = [row.status for row in await EventHandling.all().order_by("position")]
+    assert statuses == [HandlingStatus.PENDING, *[HandlingStatus.HANDLED] * 3]

@@ -14,7 +14,8 @@ from engine.errors import Fenced
 from engine.ledger import leadership
 from engine.ledger.leadership import PostgresDesk, SoleDesk
 from engine.ledger.ledger import Ledger
-from models.event import TradingEvent
+from engine.ledger.unit import Unit
+from models.event import EventType, TradingEvent
 from tests.ledgers import PATIENCE_S, execute, happened
 from tests.processes import ROOT
 
@@ -149,5 +150,39 @@ async def test_a_desk_that_loses_its_connection_goes_on_where_nobody_took_over(l
                 pass
         assert (desk.term, desk.holds()) == (1, True)
     finally:
+        await onlooker.close()
+        await desk.close()
+
+
+@pytest.mark.servers
+async def test_a_busy_desk_shows_that_it_lives(postgres_ledger: Ledger, ledger_url: str) -> None:
+    """However many units are written in its turn, without a pause: its row is moved, and it holds the desk."""
+    desk = PostgresDesk(ledger_url, "desk", SystemClock())
+    await desk.become_desk()
+    leadership.desk_term.set(desk.term)
+    onlooker = await asyncpg.connect(ledger_url)
+    done = asyncio.Event()
+
+    async def keep_writing(number: int) -> None:
+        async def work(unit: Unit) -> None:
+            await unit.share_fence()
+            unit.emit(EventType.USER_ACTION, {})
+
+        while not done.is_set():
+            await postgres_ledger.write(work, key=f"usr_{number}")
+
+    try:
+        async with asyncio.TaskGroup() as writers:
+            for number in range(24):
+                writers.create_task(keep_writing(number))
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while await onlooker.fetchval("SELECT beat FROM desk_term") < 5:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                assert desk.holds()
+            finally:
+                done.set()
+    finally:
+        leadership.desk_term.set(None)
         await onlooker.close()
         await desk.close()

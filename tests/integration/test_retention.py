@@ -11,6 +11,7 @@ from engine.ledger import journal, retention
 from engine.ledger.journal import Cursor
 from engine.ledger.ledger import Ledger
 from engine.ledger.retention import prune
+from engine.ledger.tail import JournalTail
 from engine.live.hub import Hub
 from engine.live.subscription import Delivered, RefreshReason, RefreshRequired
 from models.audit import AuditEntry
@@ -133,3 +134,36 @@ async def test_a_cursor_before_the_line_is_told_to_refresh(sqlite_ledger: Ledger
     found = await anext(hub.subscribe(lambda event: True, Cursor(sqlite_ledger.epoch, 3)))
     assert isinstance(found, Delivered)
     assert found.cursor == Cursor(sqlite_ledger.epoch, 4)
+
+
+async def test_a_journal_that_was_pruned_to_the_last_event_goes_on(ledger: Ledger) -> None:
+    """Its last position is remembered, so that whoever follows it waits for the next and for nothing else."""
+    for _ in range(3):
+        await happened(ledger)
+    await _all_handled()
+    await prune(ledger, LATER, DAYS)
+    assert await TradingEvent.all().count() == 0
+    assert await journal.last_position() == 3
+    followed: list[int] = []
+    tail = JournalTail(ticking=False)
+    tail.consumer(lambda events: followed.extend(event.position for event in events))
+    await tail.start(await journal.last_position())
+    ledger.after_commit(tail.offer)
+    await happened(ledger)
+    await tail.close()
+    assert followed == [4]
+
+
+async def test_the_line_is_drawn_before_anything_is_deleted(
+    sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prune that ends half way leaves no hole above the line, and a later one never lowers it."""
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for _ in range(4):
+        await happened(sqlite_ledger)
+    await _all_handled()
+    await execute("UPDATE event_handlings SET status = 'DEAD' WHERE position = 1")
+    await prune(sqlite_ledger, LATER, DAYS)
+    await _all_handled()
+    await prune(sqlite_ledger, LATER, DAYS)
+    assert (await JournalKeeping.get(id=1)).pruned_through == 4
