@@ -1,22 +1,19 @@
 """The dispatcher: hands committed facts to their handlers, tries again, and keeps dead letters. Runs on the desk."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from functools import partial
 from random import Random
 
 import structlog
 
 from engine.clock import Clock
 from engine.errors import Fenced, LedgerError, Refused
-from engine.events import open_work
+from engine.events.catch_up import CatchUp
 from engine.events.handler import Handler, RetryPolicy, names_by_type, retry_delay_s
 from engine.events.handling import Handling, still_open
 from engine.events.lane import MOST_HELD, Lane, total
 from engine.events.letters import REVIVES
-from engine.events.open_work import Part
 from engine.events.settlement import Outcome, Settlement, settle
 from engine.events.statistics import KEEP_S, BusStatistics, added
 from engine.ledger.audit import kept_detail
@@ -63,12 +60,12 @@ class Bus:
         self._handlers: dict[str, Handler] = {}
         self._names: dict[EventType, tuple[Handler, ...]] = {}
         self._lanes: dict[str, Lane] = {}
+        self._catch_up = CatchUp(ledger, {}, (), self._wait, self._stir)
         self._suspect: Handling | None = None
-        self._revived: set[int] = set()  # positions of dead letters to be taken up again
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._finished: list[Settlement] = []
-        self._wake, self._read, self._settle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._wake, self._settle = asyncio.Event(), asyncio.Event()
         self._moved = asyncio.Event()  # something was done with, or was read
         self._tasks: list[asyncio.Task[None]] = []  # the last one marks what is done
 
@@ -80,8 +77,8 @@ class Bus:
         lanes = {handler.lane for handler in handlers}
         self._lanes = {name: Lane(name, self._clock, self._most_held) for name in sorted(lanes)}
         await self.statistics.load_handlers()
-        self._read.set()
-        loops = (self._dispatch, self._read_open, self._keep_counts, self._settle_finished)
+        self._catch_up = CatchUp(self._ledger, self._lanes, self._handlers, self._wait, self._stir)
+        loops = (self._dispatch, self._catch_up.run, self._keep_counts, self._settle_finished)
         self._tasks = [asyncio.create_task(loop(), name=f"bus{loop.__name__}") for loop in loops]
 
     async def close(self) -> None:
@@ -101,7 +98,7 @@ class Bus:
         await _end(settling)
         await self._leave()
         self._tasks, self._finished, self._lanes = [], [], {}
-        self._suspect, self._revived = None, set()
+        self._suspect = None
 
     async def _leave(self) -> None:
         """Mark what was handled last; unmarked it would be handled once more after the next start."""
@@ -118,8 +115,7 @@ class Bus:
             return
         for event in events:
             if event.type is EventType.USER_ACTION and event.payload.get("action") == REVIVES:
-                self._revived.add(int(event.payload.get("position", 0)))
-                self._read.set()
+                self._catch_up.revive(int(event.payload.get("position", 0)))
             for handler in self._names.get(event.type, ()):
                 self._lanes[handler.lane].take(Handling(event, handler.name, self._ledger))
         self._wake.set()
@@ -136,9 +132,12 @@ class Bus:
 
     async def idle(self) -> None:
         """Wait until nothing is queued, running or waiting for another attempt. For tests and orderly ends."""
-        while self._revived or not all(lane.is_empty for lane in self._lanes.values()):
+        while self._lanes and not self._is_idle():
             self._moved.clear()
             await self._moved.wait()
+
+    def _is_idle(self) -> bool:
+        return self._catch_up.is_done and all(lane.is_empty for lane in self._lanes.values())
 
     async def _dispatch(self) -> None:
         while True:
@@ -303,76 +302,10 @@ class Bus:
         if handling is self._suspect:
             self._suspect = None
         self._stir()
-        if any(kept.wants_more for kept in self._lane(handling).backlogs.values()):
-            self._read.set()
+        self._catch_up.look(self._lane(handling))
 
     def _lane(self, handling: Handling) -> Lane:
         return self._lanes[handling.lane]
-
-    async def _read_open(self) -> None:
-        """Read from the ledger what is not in memory: at the start, behind a backlog, and for retries by people."""
-        while await self._attempted(self._bury_orphans()) or await self._attempted(self._count_open()):  # noqa: ASYNC110
-            await asyncio.sleep(TRY_AGAIN_S)
-        try_again = False
-        while True:
-            if try_again:
-                await asyncio.sleep(TRY_AGAIN_S)
-            else:
-                await self._read.wait()
-            self._read.clear()
-            try_again = await self._attempted(self._read_revived())
-            for critical in (True, False):
-                for lane in self._lanes.values():
-                    try_again |= await self._attempted(self._read_part(lane, critical))
-
-    async def _attempted(self, reading: Awaitable[None]) -> bool:
-        """Do a reading; answer whether it failed and is to be tried again."""
-        try:
-            await reading
-        except Exception as error:
-            log.warning("open events could not be read; trying again", error=str(error))
-            return True
-        return False
-
-    async def _read_part(self, lane: Lane, critical: bool) -> None:
-        backlog = lane.backlogs[critical]
-        while backlog.wants_more and backlog.unread_after is not None:
-            newest = backlog.newest
-            page, whole = await open_work.read_page(
-                self._ledger, Part(lane.name, critical), backlog.unread_after
-            )
-            for handling in page:
-                if handling.handler in self._handlers:
-                    self._take_up(lane, handling)
-            backlog.has_read([each.event.position for each in page], whole=whole, newest=newest)
-            self._stir()
-
-    def _take_up(self, lane: Lane, handling: Handling) -> None:
-        """Hold work read from the ledger; what had failed waits for its time."""
-        has_failed = handling.available_at is not None
-        if not lane.holds(handling) and lane.hold(handling, later=has_failed) and has_failed:
-            self._wait(handling)
-
-    async def _read_revived(self) -> None:
-        wanted = set(self._revived)
-        again = await open_work.read_at(self._ledger, wanted) if wanted else []
-        for handling in again:
-            if handling.handler in self._handlers:
-                self._take_up(self._lane(handling), handling)
-        self._revived -= wanted
-        self._stir()
-
-    async def _count_open(self) -> None:
-        backlogs = [(lane, *each) for lane in self._lanes.values() for each in lane.backlogs.items()]
-        counts = [await open_work.count(Part(lane.name, critical)) for lane, critical, _ in backlogs]
-        for (_, _, backlog), count in zip(backlogs, counts, strict=True):
-            backlog.unread += count
-
-    async def _bury_orphans(self) -> None:
-        while orphans := await open_work.read_orphans(tuple(self._handlers)):
-            names = sorted({row.handler for row in orphans})
-            log.error("work of unknown handlers became dead letters", handlers=names, events=len(orphans))
-            await self._ledger.write(partial(_bury, orphans=orphans))
 
     async def _keep_counts(self) -> None:
         while True:
@@ -396,15 +329,6 @@ async def _count_attempts(unit: Unit, batch: Iterable[Handling]) -> set[str]:
         values = {"attempts": attempt, "status": HandlingStatus.PENDING, "available_at": None}
         begun |= set(await unit.save_all(EventHandling, still_open(keys), values))
     return begun
-
-
-async def _bury(unit: Unit, orphans: Sequence[EventHandling]) -> None:
-    error = "no handler of this name is installed; install it and retry, or discard"
-    dead = {"status": HandlingStatus.DEAD, "error": error}
-    await unit.save_all(EventHandling, still_open([row.id for row in orphans]), dead)
-    for handler, count in Counter(row.handler for row in orphans).items():
-        said = {"component": "event bus", "message": f"{count} events became dead letters of {handler}"}
-        unit.emit(EventType.SYSTEM_ERROR, said | {"error": error})
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

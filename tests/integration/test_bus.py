@@ -11,8 +11,8 @@ from engine.actor import SYSTEM
 from engine.clock import SystemClock
 from engine.errors import Refusal, RefusalCode
 from engine.events import bus as bus_module
+from engine.events import catch_up, letters, open_work
 from engine.events import lane as lane_module
-from engine.events import letters, open_work
 from engine.events.bus import Bus
 from engine.events.handler import RetryPolicy, names_by_type
 from engine.events.lane import MOST_RUNNING
@@ -504,7 +504,7 @@ async def test_open_facts_are_read_again_when_that_failed(
     sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger that cannot be read at the start is asked again, without a new fact to wake anybody."""
-    monkeypatch.setattr(bus_module, "TRY_AGAIN_S", 0.001)
+    monkeypatch.setattr(catch_up, "TRY_AGAIN_S", 0.001)
     recorder = Recorder()
     read_page, failures = open_work.read_page, iter([OSError("gone"), OSError("still gone")])
 
