@@ -85,10 +85,6 @@ class Session:
         written = "" if head is None else _write_head(head)
         await self._connection.execute(f"{written}COMMIT")
 
-    async def rollback(self) -> None:
-        """End the transaction without a trace."""
-        await self._connection.execute("ROLLBACK")
-
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         await self._guard()
         return await self._connection.fetch(sql, *values)  # type: ignore[no-any-return]

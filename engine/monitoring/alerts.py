@@ -113,9 +113,7 @@ class Alerts:
         async def work(unit: Unit) -> list[Change]:
             changes = await _raise(unit, [Raising(condition, owner, event, automatic=True)])
             halt = await unit.get(Halt, id=event.payload["haltId"])
-            if (
-                halt is not None and halt.resumed_at is not None
-            ):  # the resume may have been handled before this
+            if halt is not None and halt.resumed_at is not None:  # the resume was perhaps handled before
                 changes += await _clear(unit, [condition.key], event)
             return changes
 
