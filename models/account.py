@@ -1,11 +1,10 @@
 """Cash of a user."""
 
-from tortoise.models import Model
-
 from models.fields import amount, identifier, moment, owner
+from models.record import Record
 
 
-class Account(Model):
+class Account(Record):
     """One paper account a user, the portfolio value is cash plus positions at their last quotes."""
 
     id = identifier()

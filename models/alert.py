@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, identifier, moment, moment_or_null, number
+from models.record import Record
 
 
 class AlertLevel(StrEnum):
@@ -34,7 +34,7 @@ class AlertStatus(StrEnum):
     RESOLVED = "RESOLVED"
 
 
-class Alert(Model):
+class Alert(Record):
     """One condition: while it is not resolved, the same key counts up instead of raising another."""
 
     id = identifier()

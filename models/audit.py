@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, moment, number
+from models.record import Record
 
 
 class AuditOutcome(StrEnum):
@@ -16,7 +16,7 @@ class AuditOutcome(StrEnum):
     REFUSED = "REFUSED"
 
 
-class AuditEntry(Model):
+class AuditEntry(Record):
     """One command by one actor, `digest` covers this row and the digest before it."""
 
     sequence = number(primary_key=True)

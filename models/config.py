@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, moment, number
+from models.record import Record
 
 
 class ConfigType(StrEnum):
@@ -16,7 +16,7 @@ class ConfigType(StrEnum):
     BOOLEAN = "BOOLEAN"
 
 
-class ConfigEntry(Model):
+class ConfigEntry(Record):
     """One typed, bounded, versioned setting, values are kept as text in canonical notation."""
 
     key = fields.CharField(max_length=64, primary_key=True)

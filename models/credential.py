@@ -1,12 +1,12 @@
 """Secrets for venues, as ciphertext only."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import identifier, moment, owner
+from models.record import Record
 
 
-class BrokerCredential(Model):
+class BrokerCredential(Record):
     """A venue's secret, encrypted with its owner and venue inside, never read back through the API."""
 
     id = identifier()

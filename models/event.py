@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, moment, number
+from models.record import Record
 
 
 class Priority(StrEnum):
@@ -50,7 +50,7 @@ class EventType(StrEnum):
     USER_ACTION = "USER_ACTION"
 
 
-class TradingEvent(Model):
+class TradingEvent(Record):
     """One fact, never changed. `position` is the commit-ordered cursor without holes."""
 
     position = number(primary_key=True)

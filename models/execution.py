@@ -1,13 +1,13 @@
 """Fills."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount, choice, identifier, moment, owner
 from models.order import OrderSide
+from models.record import Record
 
 
-class Execution(Model):
+class Execution(Record):
     """One fill, exactly as the venue reported it, with the profit it realised on the position."""
 
     id = identifier()

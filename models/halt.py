@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, identifier, moment, moment_or_null, number
+from models.record import Record
 
 
 class HaltScope(StrEnum):
@@ -18,7 +18,7 @@ class HaltScope(StrEnum):
     SYMBOL = "SYMBOL"
 
 
-class Halt(Model):
+class Halt(Record):
     """One stop: active until resumed. `fence` orders stops against order transactions."""
 
     id = identifier()

@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, moment_or_null, number
+from models.record import Record
 
 
 class HandlingStatus(StrEnum):
@@ -18,7 +18,7 @@ class HandlingStatus(StrEnum):
     DISCARDED = "DISCARDED"
 
 
-class EventHandling(Model):
+class EventHandling(Record):
     """One handler's work on one event, written with the event, its id is the idempotency key of the work."""
 
     id = fields.CharField(max_length=128, primary_key=True)  # <event id>:<handler>
@@ -37,7 +37,7 @@ class EventHandling(Model):
         indexes = (("status", "lane", "critical", "position"), ("position",))
 
 
-class HandlerFigures(Model):
+class HandlerFigures(Record):
     """What one handler has done since the ledger was made, kept in the transactions that mark its work."""
 
     handler = fields.CharField(max_length=64, primary_key=True)

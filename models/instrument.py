@@ -1,12 +1,12 @@
 """What can be traded."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount
+from models.record import Record
 
 
-class Instrument(Model):
+class Instrument(Record):
     """A tradable symbol and the sector its exposure counts towards."""
 
     symbol = fields.CharField(max_length=32, primary_key=True)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import moment, number
+from models.record import Record
 
 
-class LedgerIdentity(Model):
+class LedgerIdentity(Record):
     """Which ledger this is, cursors carry the epoch, so that a restored ledger never honours foreign ones."""
 
     id = number('"{}" = 1', primary_key=True)
@@ -21,7 +21,7 @@ class LedgerIdentity(Model):
         table = "ledger_identity"
 
 
-class JournalHead(Model):
+class JournalHead(Record):
     """The last positions given out. Its row lock is what orders commits and keeps the journal without holes."""
 
     id = number('"{}" = 1', primary_key=True)
@@ -33,7 +33,7 @@ class JournalHead(Model):
         table = "journal_head"
 
 
-class Fence(Model):
+class Fence(Record):
     """Counts stops. Orders share this row, a stop takes it alone: none slips between check and halt."""
 
     id = number('"{}" = 1', primary_key=True)
@@ -43,7 +43,7 @@ class Fence(Model):
         table = "trading_fence"
 
 
-class JournalKeeping(Model):
+class JournalKeeping(Record):
     """How much of the journal is still kept, how many events of each type there were, and where it lies."""
 
     id = number('"{}" = 1', primary_key=True)
@@ -57,7 +57,7 @@ class JournalKeeping(Model):
         table = "journal_keeping"
 
 
-class DeskTerm(Model):
+class DeskTerm(Record):
     """Whose turn it is to be the desk, each turn has a number, and who acts under an old one is refused."""
 
     id = number('"{}" = 1', primary_key=True)

@@ -1,12 +1,12 @@
 """The last known price of each symbol, so that a restart knows what positions are worth."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount, moment
+from models.record import Record
 
 
-class MarketQuote(Model):
+class MarketQuote(Record):
     """The latest bar of a symbol: `market_time` is the data's clock, `received_at` ours."""
 
     symbol = fields.CharField(max_length=32, primary_key=True)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import identifier, moment
+from models.record import Record
 
 
-class MetricMinute(Model):
+class MetricMinute(Record):
     """The figures of one process at the end of one minute, by metric name."""
 
     id = identifier()

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount, amount_or_null, choice, identifier, moment, moment_or_null, owner
+from models.record import Record
 
 
 class OrderSide(StrEnum):
@@ -59,7 +59,7 @@ class OrderOrigin(StrEnum):
 WORKING = (OrderStatus.CREATED, OrderStatus.SUBMITTED, OrderStatus.PARTIALLY_FILLED)
 
 
-class Order(Model):
+class Order(Record):
     """One order of one user. `leaves_quantity` is what may still fill while it works."""
 
     id = identifier()

@@ -1,12 +1,12 @@
 """What a user holds of a symbol."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount, identifier, moment, moment_or_null, owner
+from models.record import Record
 
 
-class Position(Model):
+class Position(Record):
     """The net position of one user in one symbol: positive long, negative short, zero once closed."""
 
     id = identifier()

@@ -1,12 +1,12 @@
 """What makes creating commands idempotent: one row for each client id a user has used."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import identifier, moment, owner
+from models.record import Record
 
 
-class ClientRequest(Model):
+class ClientRequest(Record):
     """The first outcome of a client's id: same content answers it again, other content is a conflict."""
 
     id = identifier()

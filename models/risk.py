@@ -1,12 +1,12 @@
 """What pre-trade checks found."""
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import identifier, moment, owner
+from models.record import Record
 
 
-class RiskViolation(Model):
+class RiskViolation(Record):
     """One broken limit of one denied order, with the figures of that moment as plain decimal text."""
 
     id = identifier()

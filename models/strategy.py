@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import amount, choice, identifier, moment, number, owner
+from models.record import Record
 
 
 class StrategyStatus(StrEnum):
@@ -19,7 +19,7 @@ class StrategyStatus(StrEnum):
     FAILED = "FAILED"
 
 
-class StrategyDeployment(Model):
+class StrategyDeployment(Record):
     """One strategy of a kind, with its parameters, at work on symbols for a user."""
 
     id = identifier()
@@ -39,7 +39,7 @@ class StrategyDeployment(Model):
         indexes = (("user_id", "id"), ("status",))
 
 
-class StrategyPerformance(Model):
+class StrategyPerformance(Record):
     """One market day of one deployment: counts and money of that day."""
 
     id = identifier()

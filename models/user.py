@@ -4,9 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from tortoise import fields
-from tortoise.models import Model
 
 from models.fields import choice, identifier, moment, moment_or_null, owner
+from models.record import Record
 
 
 class Role(StrEnum):
@@ -25,7 +25,7 @@ class TokenKind(StrEnum):
     SESSION = "SESSION"
 
 
-class User(Model):
+class User(Record):
     """One owner of orders, positions and an account. Locked while a command of theirs runs."""
 
     id = identifier()
@@ -37,7 +37,7 @@ class User(Model):
         table = "users"
 
 
-class ApiToken(Model):
+class ApiToken(Record):
     """A bearer token or browser session: only its SHA-256 is kept."""
 
     id = identifier()
