@@ -55,6 +55,7 @@ from engine.venues.paper import PaperVenue
 from engine.venues.paper_fills import PaperTerms, commission_total
 from models.config import ConfigEntry
 from models.halt import Halt
+from models.handling import HandlerFigures
 from models.market import MarketQuote
 from models.order import Order
 from models.user import User
@@ -185,6 +186,7 @@ class Engine:
         await self.ledger.open(names_by_type(self.handlers))
         position = await journal.last_position()
         await self.bus.statistics.load(position)
+        self._tell_absent_handlers()
         self.config.load(await ConfigEntry.all())
         self.halts.load(await Halt.filter(resumed_at=None))
         self.quotes.load([from_row(row) for row in await MarketQuote.all()])
@@ -208,6 +210,15 @@ class Engine:
             await self.live_tail.start(position)
         self.ledger.after_commit(self._committed)
         await self.tokens.ensure_operator(OPERATOR)
+
+    def _tell_absent_handlers(self) -> None:
+        """Warn of handlers that work in this ledger but are not installed here: what is committed here misses them."""
+        if absent := self.bus.statistics.by_handler.keys() - {each.name for each in self.handlers}:
+            log.warning(
+                "handlers that have worked in this ledger are not installed here; "
+                "events committed by this process are not given to them",
+                handlers=sorted(absent),
+            )
 
     async def start(self) -> None:
         """Start everything. Only the ledger is fatal: what else fails leaves the rest serving, and is told."""
@@ -309,10 +320,13 @@ class Engine:
             if self.desk.is_active:
                 continue
             try:
-                self.quotes.load([from_row(row) for row in await MarketQuote.all()])
-                await self.bus.statistics.load_handlers()
+                quotes, figures = await MarketQuote.all(), await HandlerFigures.all()
             except Exception as error:
                 log.warning("what the desk keeps could not be read; trying again", error=str(error))
+                continue
+            if not self.desk.is_active:  # it may have become the desk meanwhile, and knows better then
+                self.quotes.load([from_row(row) for row in quotes])
+                self.bus.statistics.take_handlers(figures)
 
     def _committed(self, events: Sequence[Event]) -> None:
         self.tail.offer(events)

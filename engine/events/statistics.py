@@ -73,7 +73,11 @@ class BusStatistics:
 
     async def load_handlers(self) -> None:
         """Take what the desk has kept of the handlers."""
-        self.by_handler = {row.handler: row for row in await HandlerFigures.all()}
+        self.take_handlers(await HandlerFigures.all())
+
+    def take_handlers(self, figures: Iterable[HandlerFigures]) -> None:
+        """Take what was read of the handlers."""
+        self.by_handler = {row.handler: row for row in figures}
 
     def follow(self, events: Sequence[Event]) -> None:
         """Count events as they are committed."""

@@ -25,13 +25,20 @@ async def opening(url: str) -> AsyncIterator[None]:
     """Let one process at a time bring the tables up to date and fill them; the others wait. Raises LedgerError."""
     try:
         connection = await asyncpg.connect(url, timeout=10)
-        await connection.execute("SELECT pg_advisory_lock($1)", OPENING_LOCK, timeout=OPENING_WAIT_S)
     except (*UNREACHABLE, asyncpg.PostgresError) as error:
-        raise LedgerError(f"PostgreSQL cannot be opened ({type(error).__name__}): {error}") from error
+        raise _not_opened(error) from error
     try:
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", OPENING_LOCK, timeout=OPENING_WAIT_S)
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
+            raise _not_opened(error) from error
         yield
     finally:
         await connection.close()
+
+
+def _not_opened(error: Exception) -> LedgerError:
+    return LedgerError(f"PostgreSQL cannot be opened ({type(error).__name__}): {error}")
 
 
 @dataclass(frozen=True, slots=True)
