@@ -60,12 +60,36 @@ class Settings(BaseSettings):
         "", description="Other origins whose pages may connect, separated by commas."
     )
     metrics_public: bool = Field(False, description="Serve /metrics without a token.")
-    production: bool = Field(False, description="No GraphiQL, no introspection, no field suggestions.")
+    production: bool = Field(
+        False,
+        description="Off by default: GraphiQL, introspection, field suggestions; each can be set apart.",
+    )
+    graphiql: bool | None = Field(None, description="Serve GraphiQL; unless production, if not set.")
+    introspection: bool | None = Field(
+        None, description="Answer introspection; unless production, if not set."
+    )
+    suggestions: bool | None = Field(
+        None, description="Name similar fields in errors; unless production, if not set."
+    )
+    max_body_bytes: int = Field(
+        256 * 1024, ge=1024, le=16 * 1024**2, description="Longest body of a request, in bytes."
+    )
+    max_frame_bytes: int = Field(
+        64 * 1024, ge=1024, le=16 * 1024**2, description="Longest message of a WebSocket client, in bytes."
+    )
+    query_timeout_s: float = Field(
+        10.0, ge=0.1, le=600, description="Longest time of a query, in seconds; changes are never cut short."
+    )
 
     @property
     def origins(self) -> tuple[str, ...]:
         """Answer the other origins whose pages may connect."""
         return tuple(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
+
+    def serves(self, feature: Literal["graphiql", "introspection", "suggestions"]) -> bool:
+        """Tell whether something that helps those who develop is on."""
+        chosen: bool | None = getattr(self, feature)
+        return not self.production if chosen is None else chosen
 
     @property
     def is_postgres(self) -> bool:

@@ -51,7 +51,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     Raises SettingsError here, and what the ledger says against starting when the lifespan begins.
     """
     chosen = settings or read_settings()
-    operations = Operations(guarded_schema(), introspection=not chosen.production)
+    operations = Operations(
+        guarded_schema(),
+        introspection=chosen.serves("introspection"),
+        suggestions=chosen.serves("suggestions"),
+        query_timeout_s=chosen.query_timeout_s,
+    )
     presence = Presence()
     probes = Probes(engine_of)
     app = Starlette(
@@ -67,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),
             Route("/metrics", probes.metrics),
-            *([] if chosen.production else page_routes()),
+            *(page_routes() if chosen.serves("graphiql") else []),
         ],
         exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost, Exception: _defect},
         lifespan=engine_lifespan,

@@ -97,7 +97,11 @@ class AuditQueries:
         query = visible(AuditRow.filter(**chosen.conditions()), info.context, chosen.user_id, "audit")
         return await connection(query, "sequence", requested(first, after, last, before), AuditEntry.of)
 
-    @query("Walk the whole trail and compare its end with the head kept beside the journal.")
+    @query(
+        "Walk the whole trail and compare its end with the head kept beside the journal. A trail too long for one "
+        "request is verified by `trading-engine verify`.",
+        weight=2000,
+    )
     async def audit_verification(self, info: Info) -> AuditVerification:
         trail = await verify_trail()
         return AuditVerification(

@@ -6,9 +6,11 @@ from typing import TypeAlias
 import strawberry
 
 from engine.actor import Actor
+from engine.ledger.journal import Cursor
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from engine.security.permissions import Permission, allows
+from engine.security.visibility import audience_of
 from gql.errors import ErrorCode, coded
 
 MOST_STORIES = 10  # causation trees a request may read
@@ -21,6 +23,8 @@ class Context:
     engine: Engine
     viewer: Viewer
     request_id: str
+    last_event_id: str | None = None  # the cursor a broken stream goes on from, where its transport tells one
+    reached: str | None = None  # the cursor of a stream's newest item
     stories_read: int = 0
 
     @property
@@ -39,6 +43,10 @@ class Context:
     def sees_all(self) -> bool:
         """Tell whether the viewer may read what belongs to others."""
         return allows(self.viewer.role, Permission.VIEW_ALL)
+
+    def cursor_at(self, position: int) -> str:
+        """Answer the cursor of a place in the journal, as this viewer is given it."""
+        return str(Cursor(self.engine.ledger.epoch, position, audience_of(self.viewer)))
 
     def read_story(self) -> None:
         """Count a causation tree. Raises LIMIT_EXCEEDED beyond what one request may read: each is a query of its own."""

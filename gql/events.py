@@ -16,7 +16,7 @@ from engine.ledger.kinds import EVENT_KINDS
 from engine.ledger.reading import Scan, page
 from engine.live import subscription as live
 from engine.live.subscription import RefreshReason
-from engine.security.visibility import sees
+from engine.security.visibility import audience_of, sees
 from gql.choices import EventType, HandlingStatus, Priority, described
 from gql.connections import After, Before, Connection, First, Last, connect, requested
 from gql.context import Context, Info
@@ -38,6 +38,7 @@ described(
         "OTHER_LEDGER": "It was given out by another ledger.",
         "UNKNOWN_POSITION": "This ledger has not come that far: it was restored from a backup.",
         "PRUNED": "Events after it are no longer kept.",
+        "NOT_YOURS": "It was given out to somebody who sees other events than you do now.",
     },
 )
 
@@ -73,16 +74,16 @@ class TradingEvent:
         description="What each of its handlers made of it; null on live deliveries."
     )
 
-    @query("The story it belongs to: what led to what, from its beginning. At most ten a request.")
+    @query("The story it belongs to: what led to what, from its beginning. At most ten a request.", weight=50)
     async def causation(self, info: Info) -> "CausationTree":
         info.context.read_story()
         return await CausationTree.of(self.correlation_id, info.context)
 
     @classmethod
-    def of(cls, event: Event, epoch: str) -> "TradingEvent":
+    def of(cls, event: Event, context: Context) -> "TradingEvent":
         return cls(
             id=strawberry.ID(event.id),
-            cursor=str(Cursor(epoch, event.position)),
+            cursor=context.cursor_at(event.position),
             type=event.type,
             priority=event.priority,
             source=event.source,
@@ -105,7 +106,7 @@ class TradingEvent:
         work = await read_handlings(row.position for row in rows)
         events = []
         for row in rows:
-            event, done = cls.of(Event.from_row(row), context.engine.ledger.epoch), work.get(row.position, [])
+            event, done = cls.of(Event.from_row(row), context), work.get(row.position, [])
             event.status = status_of(done)
             event.attempts = max((each.attempts for each in done), default=0)
             event.handlings = [Handling.of(each, with_error=context.sees_all) for each in done]
@@ -138,9 +139,8 @@ class CausationTree:
         events = await causation.read_story(correlation_id)
         kept = events[: causation.MOST_IN_STORY]
         tree = causation.tree_of(kept, lambda event: sees(context.viewer, event))
-        epoch = context.engine.ledger.epoch
         nodes = [
-            CausationNode(event=TradingEvent.of(n.event, epoch), depth=n.depth, parent_id=_id(n.parent_id))
+            CausationNode(event=TradingEvent.of(n.event, context), depth=n.depth, parent_id=_id(n.parent_id))
             for n in tree
         ]
         return cls(nodes=nodes, truncated=len(events) > len(kept))
@@ -373,19 +373,29 @@ class EventSubscriptions:
     ) -> AsyncGenerator[EventStreamItem, None]:
         context = info.context
         meets = (filter or EventFilter()).test()
+        after = context.last_event_id or after
         cursor = None if after is None else Cursor.parse(after[:LONGEST_CURSOR])
-        viewer, hub = context.viewer, context.engine.hub
-        stream = hub.subscribe(lambda event: meets(event) and sees(viewer, event), cursor)
+        viewer = context.viewer
+
+        def wants(event: Event) -> bool:
+            return meets(event) and sees(viewer, event)
+
+        stream = context.engine.hub.subscribe(wants, cursor, audience_of(viewer))
         async with aclosing(stream) as items:
             async for item in items:
                 if isinstance(item, live.Lagged):
                     context.engine.metrics.count("live_lagged_total")
-                yield _item(item, hub.epoch)
+                yield _item(item, context)
 
 
-def _item(item: live.Item, epoch: str) -> EventDelivery | RefreshRequired | Lagged:
+def _item(item: live.Item, context: Context) -> EventDelivery | RefreshRequired | Lagged:
+    """Answer an item as the schema has it, and note where the stream has come to."""
     if isinstance(item, live.Delivered):
-        return EventDelivery(cursor=str(item.cursor), event=TradingEvent.of(item.event, epoch))
+        event = TradingEvent.of(item.event, context)
+        context.reached = event.cursor
+        return EventDelivery(cursor=event.cursor, event=event)
     if isinstance(item, live.Lagged):
-        return Lagged(resume_after=str(item.resume_after), missed=item.missed)
-    return RefreshRequired(reason=item.reason, cursor=str(item.cursor))
+        context.reached = str(item.resume_after)
+        return Lagged(resume_after=context.reached, missed=item.missed)
+    context.reached = str(item.cursor)
+    return RefreshRequired(reason=item.reason, cursor=context.reached)

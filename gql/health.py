@@ -53,7 +53,9 @@ class Health:
     uptime_seconds: float = strawberry.field(description="How long the engine has been running, in seconds.")
     version: str = strawberry.field(description="The version of the product.")
 
-    @query("A close look at the ledger, for who may see everything. It writes, and counts all rows.")
+    @query(
+        "A close look at the ledger, for who may see everything. It writes, and counts all rows.", weight=500
+    )
     async def ledger(self, info: Info) -> LedgerHealth | None:
         if not info.context.sees_all:
             return None

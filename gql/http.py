@@ -45,7 +45,7 @@ class GraphQLOverHTTP:
         if viewer is None:
             return unauthenticated(media_type)
         try:
-            asked = await read_request(request)
+            asked = await read_request(request, engine.settings.max_body_bytes)
         except UnreadableRequest as unreadable:
             return unreadable.response
         context = Context(engine, viewer, request_id_of(request))
@@ -97,14 +97,14 @@ def unauthenticated(media_type: str = JSON) -> Response:
     return response
 
 
-async def read_request(request: Request) -> OperationRequest:
+async def read_request(request: Request, most_bytes: int) -> OperationRequest:
     """Read what is asked. Raises UnreadableRequest with the answer where it cannot be read."""
     media_type = preferred(request.headers.get("accept", ""))
     try:
-        body = _of_parameters(request) if request.method == "GET" else await _of_body(request)
+        body = _of_parameters(request) if request.method == "GET" else await _of_body(request, most_bytes)
         return OperationRequest.of(body)
-    except BodyTooLarge:
-        said = error_response(413, ErrorCode.LIMIT_EXCEEDED, "the body is longer than 256 KiB", media_type)
+    except BodyTooLarge as large:
+        said = error_response(413, ErrorCode.LIMIT_EXCEEDED, str(large), media_type)
         raise UnreadableRequest(said) from None
     except GraphQLError as error:
         content = {"errors": shown([error], "", ErrorCode.BAD_USER_INPUT)}
@@ -121,11 +121,11 @@ def _of_parameters(request: Request) -> dict[str, object]:
     return given
 
 
-async def _of_body(request: Request) -> object:
+async def _of_body(request: Request, most_bytes: int) -> object:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         said = error_response(415, ErrorCode.BAD_USER_INPUT, f"Content-Type: must be {JSON}")
         raise UnreadableRequest(said)
-    return _json(await read_body(request), "the body")
+    return _json(await read_body(request, most_bytes), "the body")
 
 
 def _json(text: bytes, name: str) -> object:

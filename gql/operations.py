@@ -4,7 +4,8 @@ Parsing, limits, validation and execution are graphql-core's on Strawberry's sch
 error knows its step, two operations without a name are refused, and a document is parsed and validated once.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,10 +32,10 @@ from graphql import (
 
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
-from gql.limits import MAX_TOKENS, over_limit
+from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
 
 LONGEST_KEPT = 20_000  # characters of a document that is remembered
-MAX_VALIDATION_ERRORS = 20
+MAX_VALIDATION_ERRORS = 5  # each may look for similar names: a few milliseconds
 
 Payload = dict[str, Any]
 
@@ -76,12 +77,21 @@ class Unprepared(Exception):
 class Operations:
     """Prepares and runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool = True,
+        suggestions: bool = True,
+        query_timeout_s: float = 10.0,
+    ) -> None:
         self._schema = schema
-        self._suggestions = introspection
+        self._suggestions = suggestions
+        self._query_timeout_s = query_timeout_s
         self._rules = (
             specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
         )
+        self._limits = Limits(schema)
         self._kept = lru_cache(maxsize=512)(self._document)
 
     def prepare(self, request: OperationRequest, context: Context) -> "Operation":
@@ -102,15 +112,18 @@ class Operations:
             chosen = _operation(document, request.operation_name)
             step = ErrorCode.BAD_USER_INPUT if chosen else ErrorCode.GRAPHQL_VALIDATION_FAILED
             raise Unprepared(shown(executor, context.request_id, step))
-        return Operation(executor, context)
+        return Operation(executor, context, self._query_timeout_s)
 
     def _document(self, query: str) -> tuple[DocumentNode | None, list[GraphQLError], ErrorCode]:
+        if len(query) > MAX_CHARACTERS:
+            said = f"the document has more than {MAX_CHARACTERS} characters"
+            return None, [coded(ErrorCode.LIMIT_EXCEEDED, said)], ErrorCode.LIMIT_EXCEEDED
         try:
             document = parse(query, max_tokens=MAX_TOKENS)
         except GraphQLError as error:
             return None, [_parse_error(error)], ErrorCode.GRAPHQL_PARSE_FAILED
-        if said := over_limit(document):
-            return None, [coded(ErrorCode.LIMIT_EXCEEDED, said)], ErrorCode.LIMIT_EXCEEDED
+        if over := self._limits.broken_by(document):
+            return None, [coded(ErrorCode.LIMIT_EXCEEDED, over)], ErrorCode.LIMIT_EXCEEDED
         errors = validate(
             self._schema,
             document,
@@ -127,6 +140,7 @@ class Operation:
 
     executor: Executor[Any]
     context: Context
+    query_timeout_s: float
 
     @property
     def kind(self) -> OperationType:
@@ -134,23 +148,35 @@ class Operation:
         return self.executor.operation.operation
 
     async def run(self) -> Payload:
-        """Execute a query or a mutation."""
-        answer = execute_root_selection_set(self.executor)
-        result = await answer if isawaitable(answer) else answer
-        return self._payload(result)
+        """Execute a query or a mutation. A query that takes too long is cut short; a mutation never is."""
+        limit_s = self.query_timeout_s if self.kind is OperationType.QUERY else None
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = execute_root_selection_set(self.executor)
+                return self._payload(await answer if isawaitable(answer) else answer)
+        except TimeoutError:
+            late = coded(
+                ErrorCode.TIMEOUT, f"the query took longer than {self.query_timeout_s:g} s; ask for less"
+            )
+            return {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
 
-    async def stream(self) -> AsyncGenerator[Payload, None]:
-        """Execute anything: a subscription answers many times, everything else once.
+    async def begin(self) -> AsyncGenerator[Payload, None]:
+        """Begin anything and answer its results: a subscription has many, everything else one.
 
         Raises Unprepared when a subscription could not begin.
         """
         if self.kind is not OperationType.SUBSCRIPTION:
-            yield await self.run()
-            return
+            return self._once()
         begun = create_source_event_stream(self.executor)
         source = await begun if isawaitable(begun) else begun
         if isinstance(source, ExecutionResult):
             raise Unprepared(shown(source.errors or [], self.context.request_id, ErrorCode.INTERNAL))
+        return self._answers(source)
+
+    async def _once(self) -> AsyncGenerator[Payload, None]:
+        yield await self.run()
+
+    async def _answers(self, source: AsyncIterable[Any]) -> AsyncGenerator[Payload, None]:
         async with aclosing(map_source_to_response_event(self.executor, source)) as results:
             try:
                 async for result in results:

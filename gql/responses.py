@@ -9,11 +9,20 @@ from starlette.responses import Response
 
 from gql.errors import ErrorCode, error_body
 
-MAX_BODY_BYTES = 256 * 1024
+# For answers that no page is made of: kept by no cache, taken for nothing but what they say they are, shown in no frame.
+SAFE_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 
 class BodyTooLarge(Exception):
     """The body is longer than the door takes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"the body is longer than {most_bytes} bytes")
 
 
 def encoded(content: object) -> bytes:
@@ -25,9 +34,7 @@ def json_response(
     content: object, status: int = 200, media_type: str = "application/json", **headers: str
 ) -> Response:
     """Answer JSON that no cache keeps."""
-    kept = {"cache-control": "no-store", "x-content-type-options": "nosniff"} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
+    kept = SAFE_HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(encoded(content), status, kept, media_type)
 
 
@@ -38,16 +45,16 @@ def error_response(
     return json_response(error_body(code, message), status, media_type)
 
 
-async def read_body(request: Request) -> bytes:
-    """Read a body up to the bound. Raises BodyTooLarge as soon as it is known to be longer."""
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """Read a body up to a bound. Raises BodyTooLarge as soon as it is known to be longer."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
-        raise BodyTooLarge
+    if declared.isdigit() and int(declared[:20]) > most_bytes:
+        raise BodyTooLarge(most_bytes)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise BodyTooLarge
+        if size > most_bytes:
+            raise BodyTooLarge(most_bytes)
         parts.append(part)
     return b"".join(parts)
 

@@ -38,7 +38,7 @@ class SessionEndpoint:
 
 
 async def _sign_in(engine: Engine, request: Request) -> Response:
-    code = await _code_of(request)
+    code = await _code_of(request, engine.settings.max_body_bytes)
     if isinstance(code, Response):
         return code
     session = await engine.tokens.exchange(code)
@@ -59,13 +59,13 @@ async def _sign_in(engine: Engine, request: Request) -> Response:
     return response
 
 
-async def _code_of(request: Request) -> str | Response:
+async def _code_of(request: Request, most_bytes: int) -> str | Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _refused(415, ErrorCode.BAD_USER_INPUT, "Content-Type: must be application/json")
     try:
-        body = decoded(await read_body(request))
-    except BodyTooLarge:
-        return _refused(413, ErrorCode.LIMIT_EXCEEDED, "the body is longer than 256 KiB")
+        body = decoded(await read_body(request, most_bytes))
+    except BodyTooLarge as large:
+        return _refused(413, ErrorCode.LIMIT_EXCEEDED, str(large))
     except (ValueError, ClientDisconnect):
         return _refused(400, ErrorCode.BAD_USER_INPUT, "the body: must be JSON in UTF-8")
     code = body.get("code") if isinstance(body, dict) else None

@@ -257,4 +257,4 @@ class StrategyMutations:
         result = await context.engine.signals.submit(context.actor, signal)
         if isinstance(result, Refusal):
             return refused(result)
-        return SignalAccepted(event=TradingEvent.of(result, context.engine.ledger.epoch))
+        return SignalAccepted(event=TradingEvent.of(result, context))

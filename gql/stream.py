@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
+from typing import Any
 
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -13,8 +16,8 @@ from gql.errors import ErrorCode, error_body
 from gql.http import SIGN_IN_FIRST, UnreadableRequest, read_request, unauthenticated
 from gql.identity import is_current, request_id_of, secret_of, viewer_of
 from gql.operations import Operation, OperationRequest, Operations, Payload, Unprepared
-from gql.presence import Presence
-from gql.responses import encoded, error_response
+from gql.presence import Ending, Presence
+from gql.responses import SAFE_HEADERS, encoded, error_response
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE_S = 12.0  # proxies close a silent connection after half a minute and more
@@ -36,15 +39,20 @@ class GraphQLOverSSE:
         accepted = request.headers.get("accept", "")
         if EVENT_STREAM not in accepted and "*/*" not in accepted:
             return error_response(406, ErrorCode.BAD_USER_INPUT, f"Accept: must name {EVENT_STREAM}")
+        if self._presence.is_full:
+            said = "too many connections are open here; try again in a few seconds"
+            return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)
         viewer = await viewer_of(engine, secret_of(request))
         if viewer is None:
             return unauthenticated()
         try:
-            asked = await read_request(request)
+            asked = await read_request(request, engine.settings.max_body_bytes)
         except UnreadableRequest as unreadable:
             return unreadable.response
-        context = Context(engine, viewer, request_id_of(request))
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-request-id": context.request_id}
+        context = Context(
+            engine, viewer, request_id_of(request), last_event_id=request.headers.get("last-event-id") or None
+        )
+        headers = SAFE_HEADERS | {"x-accel-buffering": "no", "x-request-id": context.request_id}
         may_write = request.method == "POST"
         return StreamingResponse(
             self._frames(asked, context, may_write), headers=headers, media_type=EVENT_STREAM
@@ -53,47 +61,71 @@ class GraphQLOverSSE:
     async def _frames(
         self, asked: OperationRequest, context: Context, may_write: bool
     ) -> AsyncIterator[bytes]:
+        """Answer frames up to `complete`; a stream that its server leaves has none, so that its client comes back."""
         try:
             operation = self._operations.prepare(asked, context)
-            if operation.kind.value == "mutation" and not may_write:
-                said = error_body(ErrorCode.BAD_USER_INPUT, "a mutation is sent by POST")
-                yield _next(said)
+            if operation.kind is OperationType.MUTATION and not may_write:
+                yield _next(error_body(ErrorCode.BAD_USER_INPUT, "a mutation is sent by POST"))
             else:
                 async for frame in self._results(operation):
                     yield frame
         except Unprepared as unprepared:
             yield _next({"errors": unprepared.errors})
+        except _Leaving:
+            return
         yield b"event: complete\ndata:\n\n"
 
     async def _results(self, operation: Operation) -> AsyncIterator[bytes]:
         """Answer results as frames, comments while there are none, and an end when the token's time is over."""
-        ended = asyncio.Event()
-        with self._presence.of(operation.context.viewer.token_id, ended.set):
-            async with aclosing(operation.stream()) as results:
+        context = operation.context
+        ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        with self._presence.of(context.viewer.token_id, partial(_settle, ending)):
+            async with aclosing(await operation.begin()) as results:
                 pending: asyncio.Task[Payload] | None = None
-                over = asyncio.create_task(ended.wait())
                 try:
                     while True:
                         pending = pending or asyncio.ensure_future(anext(results))
+                        waited: set[asyncio.Future[Any]] = {pending, ending}
                         await asyncio.wait(
-                            {pending, over}, timeout=KEEP_ALIVE_S, return_when="FIRST_COMPLETED"
+                            waited, timeout=_wait_s(context), return_when=asyncio.FIRST_COMPLETED
                         )
-                        if ended.is_set() or not is_current(operation.context):
+                        if ending.done() and ending.result() is Ending.LEAVING:
+                            raise _Leaving
+                        if ending.done() or not is_current(context):
                             break
                         if not pending.done():
                             yield b":\n\n"
                             continue
                         result, pending = pending.result(), None
-                        yield _next(result)
+                        yield _next(result, context.reached)
                     yield _next(error_body(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST))
                 except StopAsyncIteration:
                     return
                 finally:
-                    over.cancel()
                     if pending is not None:
                         pending.cancel()
                         await asyncio.gather(pending, return_exceptions=True)
 
 
-def _next(payload: Payload) -> bytes:
-    return b"event: next\ndata: " + encoded(payload) + b"\n\n"
+class _Leaving(Exception):
+    """The server ends."""
+
+
+def _settle(ending: "asyncio.Future[Ending]", why: Ending) -> None:
+    if not ending.done():
+        ending.set_result(why)
+
+
+def _wait_s(context: Context) -> float:
+    """Answer how long a stream may be silent: until a comment is due, or the token's time is over."""
+    expires_at = context.viewer.expires_at
+    if expires_at is None:
+        return KEEP_ALIVE_S
+    left_s = (expires_at - context.engine.clock.now()).total_seconds()
+    return min(KEEP_ALIVE_S, max(0.0, left_s) + 0.05)
+
+
+def _next(payload: Payload, cursor: str | None = None) -> bytes:
+    """Answer the frame of a result; its id is what a client that comes back says in `Last-Event-ID`."""
+    event_id = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+    return b"event: next\n" + event_id + b"data: " + encoded(payload) + b"\n\n"

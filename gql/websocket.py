@@ -1,33 +1,49 @@
 """GraphQL over WebSocket: the protocol graphql-transport-ws, in any process, for any operation.
 
-https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md; malformed frames end the socket with the code the
-protocol names, faulty operations end only themselves.
+Malformed frames end the socket with the code the protocol names; a faulty operation ends only itself. A socket costs
+one task, and one more for each operation that runs on it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from graphql import GraphQLError
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from gql.context import Context
-from gql.errors import MASK, ErrorCode, error_body, shown
+from gql.errors import MASK, ErrorCode, error_body
 from gql.identity import is_current, request_id_of, secret_of, secret_of_payload, viewer_of
-from gql.operations import OperationRequest, Operations, Unprepared
-from gql.presence import Presence
-from gql.responses import MAX_BODY_BYTES, decoded, encoded
+from gql.messages import (
+    ACKNOWLEDGED,
+    PROTOCOL,
+    ClientMessage,
+    Complete,
+    ConnectionInit,
+    InvalidMessage,
+    Ping,
+    Pong,
+    Subscribe,
+    complete_message,
+    error_message,
+    next_message,
+    pong_message,
+    read_message,
+)
+from gql.operations import Operations, Unprepared
+from gql.presence import Ending, Presence
+from gql.turnstile import Pace, Turnstile
 
-PROTOCOL = "graphql-transport-ws"
 INIT_WAIT_S = 5.0
 MAX_OPERATIONS = 100  # at a time on one socket
-LONGEST_ID = 128  # characters
+MESSAGES_PER_S = 50.0  # that a socket may send in the long run; who sends more is read no faster
+MESSAGES_AT_ONCE = 200  # before that: a client that comes back begins all of its operations anew
 LONGEST_TIMER_S = 30 * 86400.0  # a socket that lives longer than that may well connect anew
+LONGEST_REASON = 123  # bytes in a close frame
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +52,12 @@ class Close(Exception):
     """Ends the socket with a code of the protocol."""
 
     def __init__(self, code: int, reason: str) -> None:
-        self.code, self.reason = code, reason[:120]  # a close frame holds 123 bytes
+        self.code = code
+        self.reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
         super().__init__(reason)
+
+
+SIGNED_OUT = Close(4401, "Unauthorized: the token has expired or was revoked")
 
 
 class GraphQLOverWebSocket:
@@ -49,6 +69,7 @@ class GraphQLOverWebSocket:
         self._engine_of = engine_of
         self._operations = operations
         self._presence = presence
+        self._turnstile = Turnstile()
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one socket until it ends."""
@@ -56,12 +77,22 @@ class GraphQLOverWebSocket:
         if not origin_is_ours(socket, engine.settings.origins):
             await socket.close(1008)  # before accepting: the handshake is answered with 403
             return
+        if self._presence.is_full:
+            await _deny(socket, 503)
+            return
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, f"Subprotocol not acceptable: use {PROTOCOL}")
             return
         await socket.accept(PROTOCOL)
-        await Session(socket, engine, self._operations, self._presence).serve()
+        await Session(socket, engine, self._operations, self._presence, self._turnstile).serve()
+
+
+async def _deny(socket: WebSocket, status: int) -> None:
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(Response(status_code=status, headers={"retry-after": "5"}))
+    else:
+        await socket.close(1013)
 
 
 def origin_is_ours(socket: WebSocket, others: tuple[str, ...]) -> bool:
@@ -75,48 +106,58 @@ def origin_is_ours(socket: WebSocket, others: tuple[str, ...]) -> bool:
 class Session:
     """One socket from its connection_init to its end."""
 
-    def __init__(self, socket: WebSocket, engine: Engine, operations: Operations, presence: Presence) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        engine: Engine,
+        operations: Operations,
+        presence: Presence,
+        turnstile: Turnstile,
+    ) -> None:
         self._socket = socket
         self._engine = engine
         self._operations = operations
         self._presence = presence
+        self._turnstile = turnstile
         self._request_id = request_id_of(socket)
+        self._pace = Pace(MESSAGES_PER_S, MESSAGES_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._ended = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Serve until either side ends it; whatever ran is over when this returns."""
         try:
             viewer = await self._begin()
-            with self._presence.of(viewer.token_id, self._ended.set), self._expiry(viewer):
-                await self._serve(viewer)
+            with self._presence.of(viewer.token_id, self._end), self._expiry(viewer):
+                while True:
+                    await self._take(await self._receive(), viewer)
         except Close as close:
-            await self._close(close.code, close.reason)
+            await self._close(close)
         except WebSocketDisconnect:
             pass
         finally:
             await self._end_operations()
+            if self._closing is not None:
+                await self._closing
 
     async def _begin(self) -> Viewer:
         """Take connection_init and find out who is there."""
         try:
             async with asyncio.timeout(INIT_WAIT_S):
                 message = await self._receive()
-                while message["type"] == "ping":
-                    await self._send({"type": "pong"})
+                while isinstance(message, Ping | Pong):
+                    await self._answer(message)
                     message = await self._receive()
         except TimeoutError:
             raise Close(4408, "Connection initialisation timeout") from None
-        if message["type"] != "connection_init":
+        if not isinstance(message, ConnectionInit):
             raise Close(4401, "Unauthorized: send connection_init first")
-        payload = message.get("payload")
-        if payload is not None and not isinstance(payload, dict):
-            raise Close(4400, "payload of connection_init: must be an object")
-        secret = secret_of_payload(payload) if payload else None
-        viewer = await viewer_of(self._engine, secret if secret is not None else secret_of(self._socket))
+        given = secret_of_payload(message.payload) if message.payload else None
+        async with self._turnstile:
+            viewer = await viewer_of(self._engine, secret_of(self._socket) if given is None else given)
         if viewer is None:
             raise Close(4403, "Forbidden: the token proves nothing")
-        await self._send({"type": "connection_ack"})
+        await self._send(ACKNOWLEDGED)
         return viewer
 
     @contextmanager
@@ -126,117 +167,104 @@ class Session:
             yield
             return
         left_s = (viewer.expires_at - self._engine.clock.now()).total_seconds()
-        timer = asyncio.get_running_loop().call_later(min(left_s, LONGEST_TIMER_S), self._ended.set)
+        later = asyncio.get_running_loop().call_later
+        timer = later(min(left_s, LONGEST_TIMER_S), self._end, Ending.SIGNED_OUT)
         try:
             yield
         finally:
             timer.cancel()
 
-    async def _serve(self, viewer: Viewer) -> None:
-        over = asyncio.create_task(self._ended.wait(), name="socket-over")
-        receiving: asyncio.Task[dict[str, Any]] | None = None
-        try:
-            while True:
-                receiving = receiving or asyncio.create_task(self._receive(), name="socket-receive")
-                await asyncio.wait({receiving, over}, return_when=asyncio.FIRST_COMPLETED)
-                if self._ended.is_set():
-                    raise Close(4401, "Unauthorized: the token has expired or was revoked")
-                message, receiving = receiving.result(), None
-                await self._take(message, viewer)
-        finally:
-            for task in (over, receiving):
-                if task is not None:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
+    def _end(self, why: Ending) -> None:
+        """End the socket from outside: nothing more is delivered from this line on."""
+        if (
+            why is Ending.SIGNED_OUT and self._closing is None
+        ):  # a server that leaves closes its sockets itself
+            for task in self._tasks.values():
+                task.cancel()
+            self._closing = asyncio.create_task(self._close(SIGNED_OUT), name="socket-close")
 
-    async def _take(self, message: dict[str, Any], viewer: Viewer) -> None:
-        match message["type"]:
-            case "ping":
-                payload = message.get("payload")
-                await self._send({"type": "pong"} | ({"payload": payload} if payload is not None else {}))
-            case "pong":
-                pass
-            case "subscribe":
-                await self._subscribe(_id_of(message), message.get("payload"), viewer)
-            case "complete":
-                task = self._tasks.pop(_id_of(message), None)
+    async def _take(self, message: ClientMessage, viewer: Viewer) -> None:
+        match message:
+            case Ping() | Pong():
+                await self._answer(message)
+            case Subscribe():
+                await self._subscribe(message, viewer)
+            case Complete():
+                task = self._tasks.pop(message.id, None)
                 if task is not None:
                     task.cancel()
-            case "connection_init":
+            case ConnectionInit():
                 raise Close(4429, "Too many initialisation requests")
-            case _:
-                raise Close(4400, "type: is not one of the protocol")
 
-    async def _subscribe(self, operation_id: str, payload: object, viewer: Viewer) -> None:
-        if operation_id in self._tasks:
-            raise Close(4409, f"Subscriber for {operation_id} already exists")
+    async def _answer(self, message: Ping | Pong) -> None:
+        if isinstance(message, Ping):
+            await self._send(pong_message(message.payload))
+
+    async def _subscribe(self, message: Subscribe, viewer: Viewer) -> None:
+        if message.id in self._tasks:
+            raise Close(4409, f"Subscriber for {message.id} already exists")
         if len(self._tasks) >= MAX_OPERATIONS:
             said = f"a connection runs at most {MAX_OPERATIONS} operations at a time"
-            await self._send_errors(operation_id, error_body(ErrorCode.LIMIT_EXCEEDED, said)["errors"])
+            errors = error_body(ErrorCode.LIMIT_EXCEEDED, said)["errors"]
+            await self._send(error_message(message.id, errors))
             return
-        if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-            raise Close(4400, "payload of subscribe: must be an object with a string `query`")
-        context = Context(self._engine, viewer, f"{self._request_id}.{operation_id}"[:64])
-        task = asyncio.create_task(
-            self._run(operation_id, payload, context), name=f"operation-{operation_id}"
-        )
-        self._tasks[operation_id] = task
+        context = Context(self._engine, viewer, f"{self._request_id}.{message.id}"[:64])
+        task = asyncio.create_task(self._run(message, context), name=f"operation-{message.id}")
+        self._tasks[message.id] = task
 
-    async def _run(self, operation_id: str, payload: dict[str, Any], context: Context) -> None:
+    async def _run(self, message: Subscribe, context: Context) -> None:
         """Run one operation; whatever becomes of it, the others of this socket go on."""
         me = asyncio.current_task()
         try:
-            operation = self._operations.prepare(OperationRequest.of(payload), context)
-            async with aclosing(operation.stream()) as results:
+            async with self._turnstile:
+                operation = self._operations.prepare(message.request, context)
+                results = await operation.begin()
+            async with aclosing(results):
                 async for result in results:
                     if not is_current(context):
-                        self._ended.set()
+                        self._end(Ending.SIGNED_OUT)
                         return
-                    await self._send({"id": operation_id, "type": "next", "payload": result})
-            self._forget(operation_id, me)
-            await self._send({"id": operation_id, "type": "complete"})
-        except (GraphQLError, Unprepared) as error:
-            self._forget(operation_id, me)
-            await self._send_errors(operation_id, _told(error, context))
+                    await self._send(next_message(message.id, result))
+            self._forget(message.id, me)
+            await self._send(complete_message(message.id))
+        except Unprepared as unprepared:
+            self._forget(message.id, me)
+            await self._send(error_message(message.id, unprepared.errors))
         except WebSocketDisconnect:
             log.debug("socket_gone", request_id=context.request_id)
         except Exception:
             log.exception("operation_failed", request_id=context.request_id)
-            self._forget(operation_id, me)
+            self._forget(message.id, me)
             body = error_body(ErrorCode.INTERNAL, MASK, requestId=context.request_id)
-            await self._send_errors(operation_id, body["errors"])
+            await self._send(error_message(message.id, body["errors"]))
         finally:
-            self._forget(operation_id, me)
+            self._forget(message.id, me)
 
-    def _forget(self, operation_id: str, task: "asyncio.Task[Any] | None") -> None:
+    def _forget(self, operation_id: str, task: "asyncio.Task[None] | None") -> None:
         """Free an id; after a `complete` of the client it may be somebody else's already."""
         if self._tasks.get(operation_id) is task:
             del self._tasks[operation_id]
 
-    async def _send_errors(self, operation_id: str, errors: list[dict[str, Any]]) -> None:
-        await self._send({"id": operation_id, "type": "error", "payload": errors})
-
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: bytes) -> None:
         if self._socket.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnect  # closed from our side meanwhile
-        await self._socket.send_text(encoded(message).decode())
+        await self._socket.send_text(message.decode())
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self) -> ClientMessage:
         frame = await self._socket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", 1005))
+        await self._pace.keep()
         text = frame.get("text")
         if text is None:
             raise Close(4400, "a message is a text frame")
-        if len(text) > MAX_BODY_BYTES:
-            raise Close(4400, "a message is at most 256 KiB long")
+        longest = self._engine.settings.max_frame_bytes
+        if len(text) > longest:
+            raise Close(4400, f"a message is at most {longest} bytes long")
         try:
-            message = decoded(text.encode())
-        except ValueError:
-            raise Close(4400, "a message is JSON, without NaN and Infinity") from None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise Close(4400, "a message is an object with a string `type`")
-        return message
+            return read_message(text)
+        except InvalidMessage as invalid:
+            raise Close(4400, str(invalid)) from None
 
     async def _end_operations(self) -> None:
         tasks = list(self._tasks.values())
@@ -245,22 +273,10 @@ class Session:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _close(self, close: Close) -> None:
+        log.info("socket_closed", code=close.code, reason=close.reason, request_id=self._request_id)
         if self._socket.application_state is not WebSocketState.DISCONNECTED:
             try:
-                await self._socket.close(code, reason)
+                await self._socket.close(close.code, close.reason)
             except (RuntimeError, WebSocketDisconnect):
                 log.debug("socket_gone", request_id=self._request_id)
-
-
-def _told(error: GraphQLError | Unprepared, context: Context) -> list[dict[str, Any]]:
-    if isinstance(error, Unprepared):
-        return error.errors
-    return shown([error], context.request_id, ErrorCode.BAD_USER_INPUT)
-
-
-def _id_of(message: dict[str, Any]) -> str:
-    given = message.get("id")
-    if not isinstance(given, str) or not 1 <= len(given) <= LONGEST_ID:
-        raise Close(4400, f"id: must be a string of 1 to {LONGEST_ID} characters")
-    return given

@@ -1,9 +1,11 @@
 """Running the door under uvicorn: one process, one socket, a few lines that say what is going on."""
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -16,10 +18,11 @@ from engine.errors import SettingsError
 from engine.monitoring.log import LogFormat, configure_logging
 from engine.settings import Settings
 
-GRACE_S = 5  # for open requests and sockets at the end; clients resume by cursor
-LARGEST_FRAME = 64 * 1024
 BACKLOG = 2048  # connections not accepted yet: a thousand clients may reconnect at once
-APPLICATION = "gql.app:create_app"  # by name: the door stands above the engine
+APPLICATION, SERVER = (
+    "gql.app:create_app",
+    "gql.serving:server_of",
+)  # by name: the door stands above the engine
 
 Say = Callable[[str], None]
 log = structlog.get_logger(__name__)
@@ -28,6 +31,7 @@ log = structlog.get_logger(__name__)
 def run_server(settings: Settings, say: Say) -> None:
     """Serve until interrupted. Raises EngineError with one clear line when it cannot start."""
     configure_logging(LogFormat(settings.log_format), settings.log_level)
+    _allow_many_connections()
     listener = _listen(settings.host, settings.port)
     try:
         asyncio.run(_serve(settings, listener, say))
@@ -35,6 +39,14 @@ def run_server(settings: Settings, say: Say) -> None:
         pass
     finally:
         listener.close()
+
+
+def _allow_many_connections() -> None:
+    """Take what the system grants: each connection is an open file, and by default a process may have 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # some systems have a hard limit that they do not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -59,18 +71,7 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
     say(f"Quantum Leap Trading Engine {__version__}")
     app: Any = import_from_string(APPLICATION)(settings)
-    config = uvicorn.Config(
-        app,
-        lifespan="off",  # run below, so that what keeps the engine from starting is one line
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=LARGEST_FRAME,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=GRACE_S,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    server: uvicorn.Server = import_from_string(SERVER)(app, listener)
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

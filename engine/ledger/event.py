@@ -9,6 +9,8 @@ import orjson
 
 from models.event import EventType, Priority, TradingEvent
 
+_BASE_SIZE = 600  # bytes of everything but the payload, ids and words included
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -34,6 +36,11 @@ class Event:
     def place(self, position: int) -> None:
         """Take its place in the journal: given once, by the ledger, before anybody is told of the event."""
         object.__setattr__(self, "position", position)
+
+    @property
+    def size(self) -> int:
+        """Answer about how many bytes of memory it takes; its payload is all that varies."""
+        return _BASE_SIZE + len(orjson.dumps(self.payload))
 
     def to_json(self) -> bytes:
         """Serialise for the wire and for files."""

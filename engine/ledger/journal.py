@@ -15,21 +15,28 @@ LAST_POSITION = 2**63 - 1  # a larger one fits neither database
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in one ledger's journal; opaque text outside."""
+    """A place in one ledger's journal; opaque text outside.
+
+    `audience` says who was shown what lies before it: a user's id, `*` for who sees everything. A cursor without one
+    makes no such claim.
+    """
 
     epoch: str
     position: int
+    audience: str = ""
 
     def __str__(self) -> str:
-        return base64.urlsafe_b64encode(f"{self.epoch}:{self.position}".encode()).decode().rstrip("=")
+        said = f"{self.epoch}:{self.position}" + (f":{self.audience}" if self.audience else "")
+        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str, field: str = "after") -> "Cursor":
         """Read a cursor given back by a client. Raises Refused when it was never one of ours."""
         try:
             decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
-            epoch, _, position = decoded.partition(":")
-            cursor = cls(epoch, int(position))
+            epoch, _, rest = decoded.partition(":")
+            position, _, audience = rest.partition(":")
+            cursor = cls(epoch, int(position), audience)
         except (binascii.Error, UnicodeError, ValueError):
             raise invalid(field, "is not a cursor of this service") from None
         if not 0 <= cursor.position <= LAST_POSITION or str(cursor) != text:

@@ -54,16 +54,20 @@ class Hub:
 
     def follow(self, events: Sequence[Event]) -> None:
         """Take facts from the tail: in order, each once."""
+        sizes = [event.size for event in events] if self._subscriptions else []
         for subscription in self._subscriptions:
-            subscription.offer(events)
+            subscription.offer(events, sizes)
         self.position = events[-1].position
 
-    def subscribe(self, predicate: Predicate, after: Cursor | int | None = None) -> Subscription:
+    def subscribe(
+        self, predicate: Predicate, after: Cursor | int | None = None, audience: str = ""
+    ) -> Subscription:
         """Answer the stream of facts that meet a predicate: from now on, or everything after a cursor.
 
-        What is committed after this call is in the stream, even if its reading begins later.
+        What is committed after this call is in the stream, even if its reading begins later. `audience` says whose
+        eyes the predicate stands for: a cursor of another's is refused, and the stream's own cursors carry it.
         """
-        return self._join(Subscription(self, predicate, after))
+        return self._join(Subscription(self, predicate, after, audience))
 
     def leave(self, subscription: Subscription) -> None:
         """Hand a subscription nothing more; it calls this itself."""

@@ -17,6 +17,7 @@ from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 
 BUFFER_SIZE = 256  # facts kept for a subscriber who is not reading at this moment
+BUFFER_BYTES = 1024 * 1024  # and about how much memory they may take
 PAGE_SIZE = 200  # facts replayed at a time: about 5 ms of the loop
 
 Predicate = Callable[[Event], bool]
@@ -28,6 +29,7 @@ class RefreshReason(StrEnum):
     OTHER_LEDGER = "OTHER_LEDGER"  # the cursor was given out by another ledger
     UNKNOWN_POSITION = "UNKNOWN_POSITION"  # this ledger has not come that far: it was restored from a backup
     PRUNED = "PRUNED"  # facts after the cursor are no longer kept
+    NOT_YOURS = "NOT_YOURS"  # the cursor was given to somebody who sees other facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,19 @@ class Source(Protocol):
 class Subscription:
     """An async iterator of items for one reader; ended by `aclose`, by Lagged or by RefreshRequired."""
 
-    def __init__(self, source: Source, wants: Predicate, after: Cursor | int | None) -> None:
+    def __init__(
+        self, source: Source, wants: Predicate, after: Cursor | int | None, audience: str = ""
+    ) -> None:
         self._source = source
         self._wants = wants
         self._after = after
+        self._audience = audience
         self._at = self._first_position()
         self._live_after = max(self._at, source.position)  # later facts reach the buffer
         self._replay_to: int | None = source.position  # None once live
         self._replayed: deque[Event] = deque()
-        self._buffer: deque[Event] = deque()
+        self._buffer: deque[tuple[Event, int]] = deque()  # with their sizes in bytes
+        self._buffered_bytes = 0
         self._overflowed_at: int | None = None
         self._missed = 0
         self._hole_found = False  # the journal has no holes of its own: facts were pruned
@@ -92,12 +98,12 @@ class Subscription:
         self._error: Exception | None = None
         self._wake = asyncio.Event()
 
-    def offer(self, events: Sequence[Event]) -> None:
-        """Take facts as they are committed; called by the hub, never waits, never raises."""
+    def offer(self, events: Sequence[Event], sizes: Sequence[int]) -> None:
+        """Take facts, and their sizes in bytes, as they are committed; called by the hub, never waits, never raises."""
         try:
-            for event in events:
+            for event, size in zip(events, sizes, strict=True):
                 if event.position > self._live_after and self._wants(event):
-                    self._keep(event)
+                    self._keep(event, size)
         except Exception as error:  # a filter's defect ends its own subscription only
             self._error = error
             self._wake.set()
@@ -134,9 +140,11 @@ class Subscription:
             return self._after.position
         return self._source.position if self._after is None else self._after
 
-    def _keep(self, event: Event) -> None:
-        if self._overflowed_at is None and len(self._buffer) < BUFFER_SIZE:
-            self._buffer.append(event)
+    def _keep(self, event: Event, size: int) -> None:
+        has_room = len(self._buffer) < BUFFER_SIZE and self._buffered_bytes + size <= BUFFER_BYTES
+        if self._overflowed_at is None and (has_room or not self._buffer):
+            self._buffer.append((event, size))
+            self._buffered_bytes += size
         else:
             self._overflowed_at = self._overflowed_at or event.position
             self._missed += 1
@@ -153,7 +161,9 @@ class Subscription:
         if self._replay_to is not None:
             return None
         if self._buffer:
-            return self._deliver(self._buffer.popleft())
+            event, size = self._buffer.popleft()
+            self._buffered_bytes -= size
+            return self._deliver(event)
         if self._overflowed_at is not None:
             self._source.lagged += 1
             lagged = Lagged(self._cursor(self._overflowed_at - 1), self._missed)
@@ -171,6 +181,8 @@ class Subscription:
             return None
         if isinstance(self._after, Cursor) and self._after.epoch != self._source.epoch:
             return self._refuse(RefreshReason.OTHER_LEDGER)
+        if isinstance(self._after, Cursor) and self._after.audience not in ("", self._audience):
+            return self._refuse(RefreshReason.NOT_YOURS)
         ahead = self._at > self._source.position and self._at > await journal.last_position()
         if ahead or self._at < 0:
             return self._refuse(RefreshReason.UNKNOWN_POSITION)
@@ -185,7 +197,7 @@ class Subscription:
         elif self._at < self._replay_to:
             await self._read_page(self._replay_to)
         elif self._overflowed_at is not None:  # too much happened while reading: read on
-            self._buffer.clear()
+            self._empty_buffer()
             self._overflowed_at, self._missed = None, 0
             self._live_after = self._replay_to = self._source.position
         else:
@@ -207,11 +219,15 @@ class Subscription:
         return RefreshRequired(reason, self._cursor(self._source.position))
 
     def _cursor(self, position: int) -> Cursor:
-        return Cursor(self._source.epoch, position)
+        return Cursor(self._source.epoch, position, self._audience)
+
+    def _empty_buffer(self) -> None:
+        self._buffer.clear()
+        self._buffered_bytes = 0
 
     def _end(self) -> None:
         self._ended = True
         self._source.leave(self)
-        self._buffer.clear()
+        self._empty_buffer()
         self._replayed.clear()
         self._wake.set()

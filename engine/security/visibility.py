@@ -5,6 +5,13 @@ from engine.ledger.event import Event
 from engine.ledger.kinds import EVENT_KINDS
 from engine.security.permissions import Permission, allows
 
+EVERYTHING = "*"  # the audience of those who see all
+
+
+def audience_of(viewer: Actor) -> str:
+    """Answer whose eyes a viewer sees with: two of one audience see the same facts."""
+    return EVERYTHING if allows(viewer.role, Permission.VIEW_ALL) else str(viewer.user_id)
+
 
 def sees(viewer: Actor, event: Event) -> bool:
     """Tell whether a viewer may see an event: theirs, anybody's with VIEW_ALL, or public and nobody's."""

@@ -11,7 +11,7 @@ from gql.http import GRAPHQL_JSON, JSON, preferred
 from gql.identity import bearer, secret_of_payload
 from gql.inputs import bounded, printable, some
 from gql.operations import OperationRequest
-from gql.presence import Presence
+from gql.presence import Ending, Presence
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,19 @@ def test_what_a_database_refuses_is_replaced() -> None:
 
 def test_a_revoked_token_ends_what_came_with_it() -> None:
     """Only while it is there, and nobody else's."""
-    presence, ended = Presence(), []
-    with presence.of("tok_1", lambda: ended.append(1)), presence.of("tok_2", lambda: ended.append(2)):
+    presence = Presence()
+    first, second = list[Ending](), list[Ending]()
+    with presence.of("tok_1", first.append), presence.of("tok_2", second.append):
+        assert presence.count == 2
         presence.revoked("tok_1")
     presence.revoked("tok_2")
-    assert ended == [1]
+    assert (first, second, presence.count) == ([Ending.SIGNED_OUT], [], 0)
+
+
+def test_a_server_that_leaves_tells_everybody() -> None:
+    """Streams never end by themselves: they would hold up its end."""
+    presence = Presence()
+    first, second = list[Ending](), list[Ending]()
+    with presence.of("tok_1", first.append), presence.of("tok_2", second.append):
+        presence.leave()
+    assert first == second == [Ending.LEAVING]

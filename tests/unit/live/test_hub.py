@@ -119,8 +119,10 @@ class ForgetfulHub(Hub):
                 self._buffer.clear()
             return super()._take()
 
-    def subscribe(self, predicate: object, after: Cursor | int | None = None) -> Subscription:
-        return self._join(self._Subscription(self, everything, after))
+    def subscribe(
+        self, predicate: object, after: Cursor | int | None = None, audience: str = ""
+    ) -> Subscription:
+        return self._join(self._Subscription(self, everything, after, audience))
 
 
 async def test_a_hub_that_forgets_during_replay_is_found_out(ledger: Ledger) -> None:
