@@ -21,6 +21,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -74,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/metrics", probes.metrics),
             *(page_routes() if chosen.serves("graphiql") else []),
         ],
+        middleware=[*_cross_origin(chosen.origins)],
         exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost, Exception: _defect},
         lifespan=engine_lifespan,
     )
@@ -81,6 +84,21 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.presence = presence
     app.state.engine = None
     return app
+
+
+def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
+    """Let pages of the origins the settings name ask over HTTP; without any, no other page is answered."""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "last-event-id", "x-request-id"],
+            expose_headers=["x-request-id"],
+        )
+    ]
 
 
 def attach(parent: Starlette, path: str, settings: Settings | None = None) -> Starlette:

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,8 +22,9 @@ from engine.runtime import Engine
 from engine.security.tokens import CreateToken
 from engine.settings import Settings
 from gql.app import create_app
+from gql.presence import Presence
+from gql.serving import server_of
 from models.user import Role
-from tests.servers import free_port
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PATIENCE_S = 20.0  # for what a healthy engine does at once; a bound, not a measurement
@@ -69,6 +71,7 @@ class Door:
     engine: Engine
     address: str
     path: str = ""
+    presence: Presence = field(default_factory=Presence)
 
     @property
     def url(self) -> str:
@@ -179,17 +182,19 @@ def settings_for(folder: Path, **given: Any) -> Settings:
 @asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:
     """Serve an application on a free port with its lifespan; answer its address."""
-    port = free_port()
-    config = uvicorn.Config(app, port=port, lifespan="off", ws="websockets-sansio", log_config=None)
-    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    if hasattr(app.state, "presence"):
+        server: uvicorn.Server = server_of(app, listener)
+    else:  # a host's application, in a server of its own
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="websockets-sansio", log_config=None))
     async with app.router.lifespan_context(app):  # here, so that what keeps it from starting is seen
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not server.started:
                     assert not serving.done(), "the server did not start"
                     await asyncio.sleep(0.01)
-            yield f"127.0.0.1:{port}"
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await serving
@@ -200,4 +205,4 @@ async def running_door(folder: Path, **given: Any) -> AsyncIterator[Door]:
     """Answer a door of its own on a new ledger in a folder."""
     app = create_app(settings_for(folder, **given))
     async with served(app) as address:
-        yield Door(app.state.engine, address)
+        yield Door(app.state.engine, address, presence=app.state.presence)

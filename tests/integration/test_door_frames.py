@@ -59,33 +59,94 @@ async def test_who_proves_nothing_is_closed_out(shared: Door) -> None:
         assert await socket.closed() == 4401
 
 
-FRAMES: list[tuple[str | bytes, int]] = [
-    ("", 4400),
-    ("{", 4400),
-    ("null", 4400),
-    ("[]", 4400),
-    ("5", 4400),
-    ('"x"', 4400),
-    ("{}", 4400),
-    ('{"type": 5}', 4400),
-    ('{"type": "nonsense"}', 4400),
-    (b'{"type": "ping"}', 4400),
-    ('{"type": "connection_init"}', 4429),
-    ('{"type": "subscribe"}', 4400),
-    ('{"type": "subscribe", "id": 5, "payload": {"query": "{__typename}"}}', 4400),
-    ('{"type": "subscribe", "id": "1"}', 4400),
-    ('{"type": "subscribe", "id": "1", "payload": []}', 4400),
-    ('{"type": "subscribe", "id": "1", "payload": {"query": 5}}', 4400),
-    ('{"type": "complete"}', 4400),
-]
+def subscribing(payload: str) -> str:
+    """A subscribe message whose payload has one more member."""
+    return '{"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", ' + payload + "}}"
 
 
-@pytest.mark.parametrize(("frame", "code"), FRAMES, ids=[str(frame)[:40] for frame, _ in FRAMES])
-async def test_malformed_frames_close_with_a_code(shared: Door, frame: str | bytes, code: int) -> None:
-    """Never an abnormal end: the protocol's code says what was wrong."""
+def named(operation_id: str) -> str:
+    """A subscribe message with an id as JSON."""
+    return '{"type": "subscribe", ' + operation_id + ' "payload": {"query": "{ __typename }"}}'
+
+
+FRAMES: dict[str, tuple[str | bytes, int]] = {
+    "empty": ("", 4400),
+    "no JSON": ("{", 4400),
+    "null": ("null", 4400),
+    "array": ("[]", 4400),
+    "number": ("5", 4400),
+    "string": ('"x"', 4400),
+    "NaN": ('{"type": "ping", "payload": {"x": NaN}}', 4400),
+    "half a surrogate pair": ('{"type": "ping", "payload": {"x": "\\ud800"}}', 4400),
+    "deep nesting": ("[" * 30_000, 4400),
+    "long integer": ("9" * 5_000, 4400),
+    "two values": ('{"type": "ping"} {"type": "ping"}', 4400),
+    "no type": ("{}", 4400),
+    "type of another kind": ('{"type": 5}', 4400),
+    "unknown type": ('{"type": "nonsense"}', 4400),
+    "a server's type": ('{"type": "next", "id": "1", "payload": {}}', 4400),
+    "binary": (b'{"type": "ping"}', 4400),
+    "ping with an array": ('{"type": "ping", "payload": []}', 4400),
+    "pong with a text": ('{"type": "pong", "payload": "x"}', 4400),
+    "second init": ('{"type": "connection_init"}', 4429),
+    "subscribe, no id": (named(""), 4400),
+    "subscribe, id a number": (named('"id": 5,'), 4400),
+    "subscribe, id empty": (named('"id": "",'), 4400),
+    "subscribe, id long": (named(f'"id": "{"x" * 129}",'), 4400),
+    "subscribe, no payload": ('{"type": "subscribe", "id": "1"}', 4400),
+    "subscribe, payload an array": ('{"type": "subscribe", "id": "1", "payload": []}', 4400),
+    "subscribe, query a number": ('{"type": "subscribe", "id": "1", "payload": {"query": 5}}', 4400),
+    "subscribe, variables an array": (subscribing('"variables": []'), 4400),
+    "subscribe, name a number": (subscribing('"operationName": 5'), 4400),
+    "subscribe, extensions a text": (subscribing('"extensions": "x"'), 4400),
+    "complete, no id": ('{"type": "complete"}', 4400),
+    "too long": ('{"type": "ping", "payload": {"x": "' + "x" * 65_536 + '"}}', 1009),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+async def test_malformed_frames_close_with_a_code(
+    shared: Door, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never an abnormal end: the protocol's code says what was wrong, a line in the log at most, no traceback."""
+    frame, code = FRAMES[kind]
     async with shared.socket(await shared.token("ann")) as socket:
         await socket.connection.send(frame)
         assert await socket.closed() == code
+        assert len((socket.connection.close_reason or "").encode()) <= 123
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_text_frame_that_is_no_text_closes_without_a_traceback(
+    shared: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Invalid UTF-8 is answered by the WebSocket protocol's own code."""
+    async with shared.socket(await shared.token("ann")) as socket:
+        await socket.connection.send(b'{"type": "ping\xff"}', text=True)
+        assert await socket.closed() == 1007
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_reason_fits_into_its_frame(shared: Door) -> None:
+    """A close frame holds 123 bytes, whatever a client calls its operations."""
+    async with shared.socket(await shared.token("ann")) as socket:
+        for _ in range(2):
+            await socket.subscribe("\u00e4" * 128, "subscription { tradingState { state } }")
+        assert await socket.closed() == 4409
+        reason = socket.connection.close_reason or ""
+        assert reason.startswith("Subscriber for \u00e4")
+        assert len(reason.encode()) <= 123
+
+
+async def test_a_ping_s_payload_comes_back(shared: Door) -> None:
+    """Before the acknowledgement and after it; a pong is answered by nothing."""
+    async with shared.socket(None) as socket:
+        await socket.send({"type": "ping", "payload": {"n": 1}})
+        assert await socket.receive() == {"type": "pong", "payload": {"n": 1}}
+        await socket.begin({"authorization": f"Bearer {await shared.token('ann')}"})
+        await socket.send({"type": "pong", "payload": None})
+        await socket.send({"type": "ping"})
+        assert await socket.receive() == {"type": "pong"}
 
 
 async def test_one_id_is_one_operation(shared: Door) -> None:

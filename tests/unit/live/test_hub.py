@@ -11,6 +11,7 @@ import pytest
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.ledger import Ledger
+from engine.live import subscription as live
 from engine.live.hub import Hub
 from engine.live.subscription import (
     BUFFER_SIZE,
@@ -177,6 +178,38 @@ async def test_a_reader_is_served_up_to_the_bound_and_then_told_it_lags(hub: Hub
     assert (hub.subscribers, hub.lagged) == (0, 1)
     resumed = hub.subscribe(everything, lagged.resume_after)
     assert_whole(positions(await take(resumed, 3)), BUFFER_SIZE + 1, BUFFER_SIZE + 4)
+
+
+async def test_what_is_kept_for_a_reader_is_bounded_in_bytes_too(
+    hub: Hub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few large facts fill the buffer like many small ones; one that is larger than all of it is still delivered."""
+    subscription = hub.subscribe(everything)
+    await write_facts(ledger)
+    [first] = await take(subscription, 1)
+    assert isinstance(first, Delivered)
+    monkeypatch.setattr(live, "BUFFER_BYTES", 3 * first.event.size + 5)
+    await write_facts(ledger, 5)
+    assert_whole(positions(await take(subscription, 3)), 1, 4)
+    [lagged] = await take(subscription, 1)
+    assert lagged == Lagged(Cursor(ledger.epoch, 4), missed=2)
+    monkeypatch.setattr(live, "BUFFER_BYTES", 1)
+    resumed = hub.subscribe(everything, lagged.resume_after)
+    await take(resumed, 2)
+    await write_facts(ledger)
+    assert positions(await take(resumed, 1)) == [7]
+
+
+async def test_a_cursor_of_another_audience_asks_for_a_refresh(hub: Hub, ledger: Ledger) -> None:
+    """Who sees other facts can't go on where somebody else stopped; a cursor that claims nothing is anybody's."""
+    await write_facts(ledger, 2)
+    [item] = await take(hub.subscribe(everything, Cursor(ledger.epoch, 1, "usr_1"), "usr_2"), 1)
+    assert item == RefreshRequired(RefreshReason.NOT_YOURS, Cursor(ledger.epoch, 2, "usr_2"))
+    for audience in ("usr_1", ""):
+        subscription = hub.subscribe(everything, Cursor(ledger.epoch, 1, audience), "usr_1")
+        [item] = await take(subscription, 1)
+        assert isinstance(item, Delivered)
+        assert item.cursor == Cursor(ledger.epoch, 2, "usr_1")
 
 
 async def test_a_full_buffer_alone_is_no_lag(hub: Hub, ledger: Ledger) -> None:
