@@ -14,6 +14,8 @@ STUCK_S = 10.0  # a peer that takes not one byte for so long is dropped
 PING_S = (
     20.0  # a socket is asked whether it lives so often, and has as long to answer: the dead are gone in 40 s
 )
+ACCEPTED_AT_ONCE = 16  # connections in one turn of the loop; asyncio takes as many as may wait
+WAITING = 2_048  # connections not accepted yet: a thousand clients may come back at once
 SEND_BUFFER = 256 * 1024  # bytes the system keeps for a peer; by itself it would let that grow to several MB
 
 
@@ -83,7 +85,12 @@ def _is_utf8(frames: list[bytes]) -> bool:
 
 
 class Server(uvicorn.Server):
-    """Tells the application's streams of its end; they would hold it up, because they never end by themselves."""
+    """Lets newcomers in a few at a time, and tells streams of its end: they never end by themselves."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(WAITING)  # asyncio has said how many it accepts at once instead
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.app.state.presence.leave()  # type: ignore[union-attr]
@@ -96,6 +103,7 @@ def server_of(app: Starlette, listener: socket.socket, **options: Any) -> Server
     config = uvicorn.Config(
         app,
         lifespan="off",
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         access_log=False,
         http=HttpProtocol,

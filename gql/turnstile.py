@@ -1,28 +1,47 @@
 """What keeps one client, or a thousand that come at once, from holding up everybody else; used by the sockets."""
 
 import asyncio
-from types import TracebackType
+from collections import deque
 
-AT_A_TIME = 4  # newcomers between two turns of the loop: about 5 ms of work
+AT_A_TIME = 4  # newcomers in one turn of the loop: about 5 ms of work
 
 
 class Turnstile:
-    """Lets a few through at a time, in the order they came.
+    """Lets a few through in each turn of the loop, in the order they came.
 
-    Signing in and beginning an operation take a millisecond each. A thousand clients that come back at once would
-    otherwise do so in one go, and an operator's request would wait for all of them.
+    Signing in, beginning an operation and cleaning up take up to a millisecond each. A thousand clients that come or
+    go at once would otherwise do so in one turn, and an operator's request would wait for all of them. (A semaphore
+    would not do: work that does not wait for anything leaves it as soon as it has entered.)
     """
 
     def __init__(self, at_a_time: int = AT_A_TIME) -> None:
-        self._places = asyncio.Semaphore(at_a_time)
+        self._at_a_time = at_a_time
+        self._left = at_a_time
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_turning = False
 
-    async def __aenter__(self) -> None:
-        await self._places.acquire()
+    async def turn(self) -> None:
+        """Return when it is one's turn: at once where few have come."""
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        if self._left > 0:
+            self._left -= 1
+            return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        await mine
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._places.release()  # who waits is woken in the loop's next turn, behind whatever else is ready
+    def _next_turn(self) -> None:
+        self._left = self._at_a_time
+        while self._waiting and self._left > 0:
+            mine = self._waiting.popleft()
+            if not mine.done():  # who was cancelled has gone away
+                mine.set_result(None)
+                self._left -= 1
+        self._is_turning = self._left < self._at_a_time
+        if self._is_turning:
+            asyncio.get_running_loop().call_soon(self._next_turn)
 
 
 class Pace:

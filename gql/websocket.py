@@ -134,7 +134,7 @@ class Session:
         except Close as close:
             await self._close(close)
         except WebSocketDisconnect:
-            pass
+            await self._turnstile.turn()  # many may go at once, too
         finally:
             await self._end_operations()
             if self._closing is not None:
@@ -153,8 +153,8 @@ class Session:
         if not isinstance(message, ConnectionInit):
             raise Close(4401, "Unauthorized: send connection_init first")
         given = secret_of_payload(message.payload) if message.payload else None
-        async with self._turnstile:
-            viewer = await viewer_of(self._engine, secret_of(self._socket) if given is None else given)
+        await self._turnstile.turn()
+        viewer = await viewer_of(self._engine, secret_of(self._socket) if given is None else given)
         if viewer is None:
             raise Close(4403, "Forbidden: the token proves nothing")
         await self._send(ACKNOWLEDGED)
@@ -216,10 +216,9 @@ class Session:
         """Run one operation; whatever becomes of it, the others of this socket go on."""
         me = asyncio.current_task()
         try:
-            async with self._turnstile:
-                operation = self._operations.prepare(message.request, context)
-                results = await operation.begin()
-            async with aclosing(results):
+            await self._turnstile.turn()
+            operation = self._operations.prepare(message.request, context)
+            async with aclosing(await operation.begin()) as results:
                 async for result in results:
                     if not is_current(context):
                         self._end(Ending.SIGNED_OUT)

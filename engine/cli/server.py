@@ -18,7 +18,6 @@ from engine.errors import SettingsError
 from engine.monitoring.log import LogFormat, configure_logging
 from engine.settings import Settings
 
-BACKLOG = 2048  # connections not accepted yet: a thousand clients may reconnect at once
 APPLICATION, SERVER = (
     "gql.app:create_app",
     "gql.serving:server_of",
@@ -60,7 +59,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(BACKLOG)
+        listener.listen()
     except OSError as error:
         listener.close()
         words = f"{host}:{port} cannot be listened on ({error.strerror}); choose another with --port"

@@ -1,6 +1,7 @@
 """What keeps one client, or a thousand that come at once, from holding up everybody else."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -9,36 +10,43 @@ from gql.turnstile import AT_A_TIME, Pace, Turnstile
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_few_at_a_time_and_others_between_them() -> None:
-    """A thousand newcomers do not go through in one turn of the loop, and all of them come through."""
-    turnstile, inside, most, turns, done = Turnstile(), 0, 0, 0, 0
+async def test_a_few_in_each_turn_of_the_loop() -> None:
+    """A thousand newcomers whose work waits for nothing do not go through in one turn, and all do, in order."""
+    turnstile, turn = Turnstile(), 0
+    passed: list[tuple[int, int]] = []
 
-    async def newcomer() -> None:
-        nonlocal inside, most, done
-        async with turnstile:
-            inside += 1
-            most = max(most, inside)
-            await asyncio.sleep(0)
-            inside -= 1
-        done += 1
+    async def newcomer(number: int) -> None:
+        await turnstile.turn()
+        passed.append((turn, number))
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(1_000):
-            tasks.create_task(newcomer())
-        while done < 1_000:
-            turns += 1
+        for number in range(1_000):
+            tasks.create_task(newcomer(number))
+        while len(passed) < 1_000:
+            turn += 1
             await asyncio.sleep(0)
-    assert most == AT_A_TIME
-    assert turns >= 1_000 / AT_A_TIME
+    assert max(Counter(turn for turn, _ in passed).values()) <= AT_A_TIME
+    assert [number for _, number in passed] == list(range(1_000))
 
 
-async def test_one_who_fails_inside_frees_the_place() -> None:
-    """Otherwise four refused tokens would close the door."""
+async def test_who_goes_away_while_waiting_takes_no_place() -> None:
+    """A cancelled newcomer neither passes nor keeps another from passing."""
     turnstile = Turnstile(1)
+    await turnstile.turn()
+    waiting = [asyncio.create_task(turnstile.turn()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.wait(waiting)
+    assert [task.cancelled() for task in waiting] == [False, True, False]
+
+
+async def test_a_quiet_turnstile_costs_the_loop_nothing() -> None:
+    """It turns only while somebody passes: an idle process must not spin."""
+    turnstile = Turnstile()
+    await turnstile.turn()
     for _ in range(3):
-        with pytest.raises(ValueError, match="refused"):
-            async with turnstile:
-                raise ValueError("refused")
+        await asyncio.sleep(0)
+    assert not turnstile._is_turning
 
 
 async def test_who_sends_too_much_is_read_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
