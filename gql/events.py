@@ -282,6 +282,13 @@ class EventQueries:
         read = await page(mine, "position", asked, *public, scan=scan)
         return connect(read, await TradingEvent.of_rows(read.rows, context))
 
+    @query(
+        "Where the journal stands. Ask this first, then read a state, then subscribe to `events` after it: "
+        "nothing falls between."
+    )
+    def latest_cursor(self, info: Info) -> str:
+        return info.context.cursor_at(info.context.engine.hub.position)
+
     @query("One event; null when it is unknown or not yours to see.")
     async def event(
         self,

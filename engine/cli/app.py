@@ -11,6 +11,7 @@ import typer
 from engine import __version__
 from engine.cli.journal import journal
 from engine.cli.options import DataDir
+from engine.cli.watch import watch
 from engine.errors import EngineError, MarketDataError
 from engine.settings import read_settings
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 app.add_typer(journal, name="journal")
+app.add_typer(watch, name="watch")
 
 User = Annotated[str, typer.Option(help="Whom the link signs in.")]
 

@@ -54,6 +54,7 @@ QUERY_PERMISSIONS: dict[str, Permission] = {
     "alerts": Permission.VIEW_OWN,
     "config": Permission.VIEW_OWN,
     "eventHistory": Permission.VIEW_OWN,
+    "latestCursor": Permission.VIEW_OWN,
     "event": Permission.VIEW_OWN,
     "eventBus": Permission.VIEW_OWN,
     "deadLetters": Permission.OPERATE,  # with the errors of everybody's handlers

@@ -1,0 +1,1 @@
+../../examples/python/trading_client.py
