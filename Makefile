@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 MODULES := frontend/node_modules/.installed
+CLIENTS := tests/clients/node_modules/.installed
 PAGES := frontend/dist/.built
 PAGE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) $(wildcard schema.graphql)
 
@@ -44,7 +45,7 @@ types: $(DEVELOPMENT) $(MODULES) ## Types: mypy strict, tests included; the page
 	@$(BIN)/mypy
 	@cd frontend && $(call IN_FRONTEND,typecheck)
 
-test: $(DEVELOPMENT) $(PAGES) ## Set up, then every test (make test ARGS="-k order")
+test: $(DEVELOPMENT) $(PAGES) $(CLIENTS) ## Set up, then every test (make test ARGS="-k order")
 	@sh scripts/system-packages.sh redis-server postgresql chromium
 	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
 	@cd frontend && $(call IN_FRONTEND,test)
@@ -72,7 +73,7 @@ lock: $(DEVELOPMENT) ## Choose versions anew (make lock ARGS="--upgrade")
 	@sh scripts/lock.sh $(VENV) $(ARGS)
 
 clean: ## Remove everything set up or built; the ledger in var/ stays
-	rm -rf $(VENV) frontend/node_modules frontend/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) frontend/node_modules frontend/dist tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 help: ## This list
@@ -96,6 +97,11 @@ $(DEVELOPMENT): requirements-dev.lock pyproject.toml | $(BIN)/python
 $(MODULES): frontend/package-lock.json | $(BIN)/python
 	@echo "==> installing what builds the pages"
 	@$(WITH_NODE) && cd frontend && npm ci --no-audit --no-fund --no-progress --loglevel=error >/dev/null
+	@touch $@
+
+$(CLIENTS): tests/clients/package-lock.json | $(BIN)/python
+	@echo "==> installing the clients that the tests try"
+	@$(WITH_NODE) && cd tests/clients && npm ci --no-audit --no-fund --no-progress --loglevel=error >/dev/null
 	@touch $@
 
 $(PAGES): $(MODULES) $(PAGE_SOURCES) | $(BIN)/python

@@ -14,6 +14,7 @@ from models.handling import EventHandling, HandlingStatus
 
 @strawberry.type(description="Work that a handler was given up on.")
 class DeadLetter:
+    id: strawberry.ID = strawberry.field(description="The work's id, which is also the key of its effects.")
     event: TradingEvent = strawberry.field(description="The event.")
     handling: Handling = strawberry.field(description="What the handler made of it.")
 
@@ -34,6 +35,7 @@ class DeadLetterQueries:
             read,
             [
                 DeadLetter(
+                    id=strawberry.ID(letter.id),
                     event=events[strawberry.ID(letter.id.partition(":")[0])],
                     handling=Handling.of(letter, with_error=True),
                 )

@@ -157,7 +157,7 @@ class QueueDepth:
 
 
 @strawberry.type(description="How many events of a type were published since the ledger was made.")
-class TypeCount:
+class EventTypeCount:
     type: EventType = strawberry.field(description="The type.")
     count: int = strawberry.field(description="How many.")
 
@@ -184,7 +184,7 @@ class EventBus:
     waiting_retry: int = strawberry.field(description="Work that waits for its next attempt.")
     depth: list[QueueDepth] = strawberry.field(description="Work that waits in memory, by priority.")
     unread: int = strawberry.field(description="About how much more waits in the ledger, to be read in turn.")
-    types: list[TypeCount] = strawberry.field(description="Events committed, by type.")
+    types: list[EventTypeCount] = strawberry.field(description="Events committed, by type.")
     handlers: list[HandlerFigures] = strawberry.field(description="Every handler's figures.")
 
 
@@ -318,7 +318,7 @@ class EventQueries:
             waiting_retry=bus.waiting_retry,
             depth=[QueueDepth(priority=Priority(name), count=count) for name, count in depth.items()],
             unread=unread,
-            types=[TypeCount(type=type, count=count) for type, count in sorted(said.by_type.items())],
+            types=[EventTypeCount(type=type, count=count) for type, count in sorted(said.by_type.items())],
             handlers=[
                 HandlerFigures(
                     name=name,

@@ -273,7 +273,7 @@ class Session:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _close(self, close: Close) -> None:
-        log.info("socket_closed", code=close.code, reason=close.reason, request_id=self._request_id)
+        log.info("socket_closed", close_code=close.code, reason=close.reason, request_id=self._request_id)
         if self._socket.application_state is not WebSocketState.DISCONNECTED:
             try:
                 await self._socket.close(close.code, close.reason)

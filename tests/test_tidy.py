@@ -51,6 +51,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 }
 
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "helpers", "helper", "manager", "base", "common"})
+NOT_OURS = frozenset({"node_modules", "__pycache__"})
 NAMED_FOLDERS = ("gql", "engine", "models", "tests", "benchmarks", "examples", "scripts", "frontend/src")
 MEASURED_FOLDERS = ("gql", "engine", "models", "tests", "benchmarks", "examples", "scripts")
 
@@ -90,7 +91,7 @@ def modules(root: Path, folders: tuple[str, ...]) -> tuple[Module, ...]:
     found = []
     for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
-            if not {"node_modules", "__pycache__"} & set(path.relative_to(root).parts):
+            if not NOT_OURS & set(path.relative_to(root).parts):
                 found.append(_read(root, path))
     return tuple(found)
 
@@ -236,7 +237,7 @@ def names_say_something(root: Path) -> list[str]:
     for folder in NAMED_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             words = set(re.split(r"[_.-]", path.name.lower()))
-            if words & NAMES_THAT_SAY_NOTHING and "__pycache__" not in path.parts:
+            if words & NAMES_THAT_SAY_NOTHING and not NOT_OURS & set(path.relative_to(root).parts):
                 said.append(f"{path}: a name that says nothing")
     return said
 
