@@ -33,7 +33,7 @@ migrate: $(RUNTIME) ## Bring the ledger's tables up to date (serve does this by 
 	@$(BIN)/trading-engine migrate $(ARGS)
 
 ##@ Check
-.PHONY: check lint types test faults bench
+.PHONY: check lint types test faults live bench
 check: lint types test ## lint, types, test
 
 lint: $(DEVELOPMENT) $(MODULES) ## Style of the code
@@ -53,6 +53,10 @@ test: $(DEVELOPMENT) $(PAGES) $(CLIENTS) ## Set up, then every test (make test A
 faults: $(DEVELOPMENT) ## Kill, cut, fill, cancel and race, then count what is lost (make faults ROUNDS=100 SEED=7)
 	@sh scripts/system-packages.sh redis-server postgresql
 	@$(BIN)/python -m tests.faults --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
+
+live: $(DEVELOPMENT) ## Break and load live delivery, then count what subscribers missed (make live ARGS="--short")
+	@sh scripts/system-packages.sh redis-server postgresql
+	@$(BIN)/python -m tests.live $(ARGS)
 
 bench: $(DEVELOPMENT) ## Measure, beside the specification's limits
 	@sh scripts/system-packages.sh redis-server postgresql

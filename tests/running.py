@@ -54,9 +54,14 @@ class TradingEngine:
     """One data directory and the process that serves it; a new start keeps the port of the one before."""
 
     def __init__(
-        self, data_dir: Path, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        data_dir: Path,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.data_dir = data_dir
+        self._program = list(program)
         self.port = 0
         self._options = list(options)
         self._environment = _clean_environment() | dict(environment or {})
@@ -105,7 +110,15 @@ class TradingEngine:
         self.port = self.port or free_port()
         self._outputs = [self._said.open("ab"), self._log.open("ab")]
         self._process = subprocess.Popen(
-            [*PROGRAM, "serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self._options],
+            [
+                *self._program,
+                "serve",
+                "--port",
+                str(self.port),
+                "--data-dir",
+                str(self.data_dir),
+                *self._options,
+            ],
             cwd=self.data_dir.parent,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -212,10 +225,13 @@ def trading_engine(
 
 @contextmanager
 def running_engine(
-    data_dir: Path, *options: str, environment: Mapping[str, str] | None = None
+    data_dir: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[TradingEngine]:
-    """Run an engine on a data directory; it is ended whatever happens."""
-    engine = TradingEngine(data_dir, options, environment)
+    """Run an engine on a data directory; it is ended whatever happens. `program` is a broken variant of it."""
+    engine = TradingEngine(data_dir, options, environment, program)
     try:
         engine.start()
         RUNNING.append(engine)

@@ -1,0 +1,98 @@
+"""A proxy between clients and an engine, whose connections can be reset or fall silent; used by the scenarios."""
+
+import asyncio
+import socket
+import struct
+from random import Random
+
+_CHUNK = 65_536
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
+
+
+class _Pair:
+    """A client's connection and the one to the engine."""
+
+    def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
+        self.near, self.far = near, far
+        self.is_silent = False
+
+    def reset(self) -> None:
+        """End both ends at once, as a router that has forgotten them does."""
+        for writer in (self.near, self.far):
+            raw = writer.get_extra_info("socket")
+            if raw is not None and raw.fileno() >= 0:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            writer.transport.abort()
+
+
+class Proxy:
+    """Forwards connections to a port; `reset_one` and `silence_one` hurt a random one."""
+
+    def __init__(self, port: int, random: Random) -> None:
+        self.hurt = 0
+        self._to = port
+        self._random = random
+        self._pairs: set[_Pair] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        """Begin, and answer the address to connect to."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    async def close(self) -> None:
+        """End everything."""
+        assert self._server is not None
+        self._server.close()
+        for pair in [*self._pairs]:
+            pair.reset()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def reset_one(self) -> None:
+        """Reset a random connection."""
+        if pair := self._chosen():
+            pair.reset()
+
+    def silence_one(self) -> None:
+        """Let a random connection fall silent: it stays open, and nothing comes through it any more."""
+        if pair := self._chosen():
+            pair.is_silent = True
+
+    def _chosen(self) -> _Pair | None:
+        alive = sorted((pair for pair in self._pairs if not pair.is_silent), key=id)
+        if not alive:
+            return None
+        self.hurt += 1
+        return self._random.choice(alive)
+
+    async def _connected(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:
+            near.transport.abort()
+            return
+        pair = _Pair(near, far)
+        self._pairs.add(pair)
+        tasks = [
+            asyncio.create_task(self._forward(pair, *ends)) for ends in ((reader, far), (far_reader, near))
+        ]
+        self._tasks.update(tasks)
+        await asyncio.wait(tasks)
+        self._tasks.difference_update(tasks)
+        self._pairs.discard(pair)
+        near.close()
+        far.close()
+
+    async def _forward(self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(_CHUNK):
+                if not pair.is_silent:
+                    writer.write(chunk)
+                    await writer.drain()
+            writer.write_eof()
+        except OSError:
+            pair.reset()
