@@ -6,13 +6,14 @@ import { createClient as createSseClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { EVENTS, ME, OWN_ORDERS, PLACE, STATE, equal, run } from "./checks.mjs";
+import { EVENTS, ME, OWN_ORDERS, PLACE, STATE, equal, run, told } from "./checks.mjs";
 
 const [url, token, NAME] = process.argv.slice(2);
 const headers = { authorization: `Bearer ${token}` };
 globalThis.WebSocket ??= WebSocket; // Apollo looks for it before Node.js 22
 
 const FAULTY = "{ nonsense }";
+const NOBODY = { authorization: "Bearer qlt_nothing" };
 
 const sockets = (options = {}) =>
   createClient({
@@ -29,15 +30,25 @@ const first = async (client, query, variables = {}) => {
   throw new Error("no result");
 };
 
+/** The event of an order; the engine's own protective orders may come between. */
+const seen = async (events, id) => {
+  for await (const { data } of events) {
+    const item = data.events;
+    equal(item.__typename, "EventDelivery");
+    if (item.event.payload.clientOrderId === id) return item;
+  }
+  throw new Error("the subscription ended");
+};
+
 /** An order's id is one of this run's own: the same again would answer the same order. */
 const own = (name) => `${name}-${process.pid}`;
 
 await run({
   "graphql-ws: a query and its completion": async () => {
     const client = sockets();
-    const seen = [];
-    for await (const result of client.iterate({ query: ME })) seen.push(result);
-    equal(seen, [{ data: { me: { name: NAME } } }]);
+    const results = [];
+    for await (const result of client.iterate({ query: ME })) results.push(result);
+    equal(results, [{ data: { me: { name: NAME } } }]);
     await client.dispose();
   },
   "graphql-ws: a mutation, and its event live": async () => {
@@ -49,9 +60,7 @@ await run({
     });
     const placed = await first(client, PLACE, { id: own("ws") });
     equal(placed.data.submitOrder.__typename, "OrderAccepted");
-    const { value } = await events.next();
-    equal(value.data.events.event.payload.clientOrderId, own("ws"));
-    await events.return();
+    await seen(events, own("ws")); // leaving its loop completes the subscription
     await client.dispose();
   },
   "graphql-ws: a faulty operation leaves the others alone": async () => {
@@ -67,6 +76,18 @@ await run({
     await live.return();
     await client.dispose();
   },
+  "graphql-ws: one socket serves again and again": async () => {
+    let opened = 0;
+    const client = sockets({ lazy: false, on: { opened: () => (opened += 1) } });
+    for (let round = 0; round < 3; round += 1) {
+      const live = client.iterate({ query: STATE });
+      equal((await live.next()).value.data.tradingState.state, "ACTIVE");
+      await live.return();
+      equal((await first(client, ME)).data.me.name, NAME);
+    }
+    equal(opened, 1, "sockets");
+    await client.dispose();
+  },
   "graphql-ws: pings are answered": async () => {
     let answered;
     const pong = new Promise((done) => (answered = done));
@@ -75,7 +96,7 @@ await run({
     await client.dispose();
   },
   "graphql-ws: a token that proves nothing is told by its code": async () => {
-    const client = sockets({ connectionParams: { authorization: "Bearer qlt_nothing" } });
+    const client = sockets({ connectionParams: NOBODY });
     const closed = await first(client, ME).catch((event) => event);
     equal([closed.code, closed.reason.startsWith("Forbidden")], [4403, true]);
     await client.dispose();
@@ -90,6 +111,13 @@ await run({
     equal(refused.errors[0].extensions.code, "GRAPHQL_VALIDATION_FAILED");
     client.stop();
   },
+  "Apollo: a token that proves nothing is told by its code": async () => {
+    const link = new HttpLink({ uri: url, headers: NOBODY });
+    const client = new ApolloClient({ link, cache: new InMemoryCache() });
+    const refused = await client.query({ query: gql(ME) }).catch((error) => error);
+    equal(refused.errors[0].extensions.code, "UNAUTHENTICATED");
+    client.stop();
+  },
   "Apollo: a subscription over its WebSocket link": async () => {
     const socket = sockets();
     const client = new ApolloClient({ link: new GraphQLWsLink(socket), cache: new InMemoryCache() });
@@ -97,12 +125,13 @@ await run({
     const told = new Promise((done, refuse) => {
       client
         .subscribe({ query: gql(EVENTS), variables: { after: data.latestCursor, filter: OWN_ORDERS } })
-        .subscribe({ next: done, error: refuse });
+        .subscribe({
+          next: ({ data: { events } }) => events.event?.payload.clientOrderId === own("link") && done(events),
+          error: refuse,
+        });
     });
     await client.mutate({ mutation: gql(PLACE), variables: { id: own("link") } });
-    const result = await told;
-    equal(result.data.events.__typename, "EventDelivery");
-    equal(result.data.events.event.payload.clientOrderId, own("link"));
+    equal((await told).__typename, "EventDelivery");
     client.stop();
     await socket.dispose();
   },
@@ -118,6 +147,12 @@ await run({
     const client = new Client({ url, fetchOptions: { headers }, exchanges: [fetchExchange], preferGetMethod: "force" });
     equal((await client.query(ME, {}).toPromise()).data.me.name, NAME);
   },
+  "urql: a token that proves nothing is told by its code": async () => {
+    const fetchOptions = { headers: NOBODY };
+    const client = new Client({ url, fetchOptions, exchanges: [fetchExchange], preferGetMethod: false });
+    const refused = await client.query(ME, {}).toPromise();
+    equal(refused.error.graphQLErrors[0].extensions.code, "UNAUTHENTICATED");
+  },
   "urql: a subscription": async () => {
     const socket = sockets();
     const forward = subscriptionExchange({
@@ -126,13 +161,13 @@ await run({
       }),
     });
     const client = new Client({ url, fetchOptions: { headers }, exchanges: [forward, fetchExchange] });
-    const told = new Promise((done) => {
+    const first = new Promise((done) => {
       const { unsubscribe } = client.subscription(STATE, {}).subscribe((result) => {
         done(result);
         queueMicrotask(() => unsubscribe());
       });
     });
-    equal((await told).data.tradingState.state, "ACTIVE");
+    equal((await first).data.tradingState.state, "ACTIVE");
     await socket.dispose();
   },
   "graphql-sse: a query, a mutation and a subscription": async () => {
@@ -144,11 +179,15 @@ await run({
       variables: { after: data.latestCursor, filter: OWN_ORDERS },
     });
     await first(client, PLACE, { id: own("sse") });
-    const { value } = await events.next();
-    equal(value.data.events.event.payload.clientOrderId, own("sse"));
-    await events.return();
+    await seen(events, own("sse")); // leaving its loop ends the stream
     const refused = await first(client, FAULTY);
     equal(refused.errors[0].extensions.code, "GRAPHQL_VALIDATION_FAILED");
+    client.dispose();
+  },
+  "graphql-sse: a token that proves nothing is told by its status": async () => {
+    const client = createSseClient({ url: `${url}/stream`, headers: NOBODY, retryAttempts: 0 });
+    const refused = await first(client, ME).catch((error) => error);
+    equal(refused.response?.status, 401);
     client.dispose();
   },
 });

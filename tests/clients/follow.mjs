@@ -7,6 +7,7 @@ import { EVENTS } from "./checks.mjs";
 
 const [url, token, cursor] = process.argv.slice(2);
 let after = cursor;
+process.stdin.resume().on("end", () => process.exit(0)); // whoever started it is gone
 
 const client = createClient({
   url: url.replace("http", "ws"),

@@ -4,7 +4,6 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 import { codegen } from "@graphql-codegen/core";
 import * as typedDocumentNode from "@graphql-codegen/typed-document-node";
-import * as typescript from "@graphql-codegen/typescript";
 import * as typescriptOperations from "@graphql-codegen/typescript-operations";
 import { parse } from "graphql";
 
@@ -21,11 +20,10 @@ const written = await codegen({
   documents,
   config: {
     strictScalars: true,
-    enumsAsTypes: true,
     useTypeImports: true,
     scalars: { Decimal: "string", Date: "string", DateTime: "string", JSON: "unknown", ID: "string" },
   },
-  plugins: [{ typescript: {} }, { typescriptOperations: {} }, { typedDocumentNode: {} }],
-  pluginMap: { typescript, typescriptOperations, typedDocumentNode },
+  plugins: [{ typescriptOperations: {} }, { typedDocumentNode: {} }],
+  pluginMap: { typescriptOperations, typedDocumentNode },
 });
 writeFileSync(file, written);

@@ -11,7 +11,7 @@ import pytest
 
 from engine.events.export import read_export
 from engine.ledger.journal import Cursor
-from tests.e2e.asking import client_of
+from tests.e2e.asking import EVENTS, client_of
 from tests.running import OURS, PROGRAM, TradingEngine, running_engine, trading_engine, until
 
 HANDLERS = """
@@ -82,8 +82,12 @@ def test_the_newest_events_are_printed_while_the_engine_runs(engine: TradingEngi
     assert [Cursor.parse(line[0]).position for line in lines] == positions(engine)[-2:]
     with client_of(engine.url, engine.token("operator", "OPERATOR")) as client:
         history = client.ask("{ eventHistory(first: 9) { edges { node { cursor type } } } }")["eventHistory"]
-        known = {edge["node"]["cursor"]: edge["node"]["type"] for edge in history["edges"]}
-    assert [known[line[0]] for line in lines] == [line[2] for line in lines]
+        known = {
+            Cursor.parse(edge["node"]["cursor"]).position: edge["node"]["type"] for edge in history["edges"]
+        }
+        with client.listen(EVENTS, after=lines[0][0]) as events:  # it claims nothing of what was seen before
+            assert events.next()["event"]["type"] == lines[1][2]
+    assert [known[Cursor.parse(line[0]).position] for line in lines] == [line[2] for line in lines]
 
 
 def test_events_are_printed_as_json_after_a_cursor(engine: TradingEngine) -> None:

@@ -11,7 +11,7 @@ import pytest
 from graphql import get_introspection_query
 
 from engine.ledger.journal import Cursor
-from gql import presence, serving
+from gql import presence, serving, websocket
 from models.user import Role
 from tests.integration.door import EVENTS, PATIENCE_S, SUBMIT, Door, an_order, running_door
 
@@ -80,6 +80,38 @@ async def test_a_stream_that_never_reads_is_dropped(impatient: Door) -> None:
         await connected(impatient, 0)
     finally:
         reader.close()
+
+
+async def test_a_peer_that_answers_no_ping_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its system acknowledges, the program behind it is dead; one that answers stays."""
+    monkeypatch.setattr(serving, "PING_S", 0.2)
+    async with running_door(tmp_path) as door:
+        token = await door.token("ann")
+        async with door.socket(token) as alive:
+            async with door.socket(token, ping_interval=None, close_timeout=0.1) as dead:
+                dead.connection.transport.pause_reading()
+                await connected(door, 2)
+                await connected(door, 1)
+                dead.connection.transport.abort()
+            await alive.send({"type": "ping"})
+            assert await alive.receive() == {"type": "pong"}
+
+
+async def test_who_says_nothing_is_closed_out(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection without connection_init is ended by the protocol's code."""
+    monkeypatch.setattr(websocket, "INIT_WAIT_S", 0.1)
+    async with door.socket(None) as socket:
+        assert await socket.closed() == 4408
+
+
+async def test_frames_are_not_compressed(door: Door) -> None:
+    """Whatever a client offers: it costs throughput and memory."""
+    async with door.socket(None, compression="deflate") as socket:
+        response = socket.connection.response
+        assert response is not None
+        assert "Sec-WebSocket-Extensions" not in response.headers
 
 
 async def test_a_stream_goes_on_after_its_last_event_id(door: Door) -> None:

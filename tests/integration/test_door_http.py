@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from models.audit import AuditEntry
@@ -302,3 +303,41 @@ async def test_in_production_the_door_says_less(tmp_path: Path) -> None:
             assert (await nobody.http.get("/metrics")).status_code == 200
     assert introspected["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
     assert misspelt["errors"][0]["message"] == "Cannot query field 'helth' on type 'Query'."
+
+
+async def test_each_help_for_developers_has_a_setting_of_its_own(tmp_path: Path) -> None:
+    """In production one of them can be on, elsewhere one can be off."""
+    async with running_door(tmp_path / "one", production=True, introspection=True, graphiql=True) as door:
+        async with door.signed_in() as client:
+            assert "errors" not in await client.answer("{ __schema { queryType { name } } }")
+            misspelt = await client.answer("{ helth { score } }")
+        async with door.client() as nobody:
+            assert (await nobody.http.get("/graphiql")).status_code in (200, 503)  # 503: not built here
+    assert "Did you mean" not in misspelt["errors"][0]["message"]
+    async with (
+        running_door(tmp_path / "two", introspection=False, suggestions=True) as door,
+        door.signed_in() as client,
+    ):
+        assert "errors" in await client.answer("{ __schema { queryType { name } } }")
+        misspelt = await client.answer("{ helth { score } }")
+    assert "Did you mean" in misspelt["errors"][0]["message"]
+
+
+async def test_a_long_body_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """By its declared length at once, or when it has become too long; the bound is a setting."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(50 * 16):
+            yield b"x" * 65_536
+
+    async with running_door(tmp_path, max_body_bytes=2_000) as door, door.signed_in() as client:
+        headers = {"content-type": "application/json"}
+        declared = await client.http.post("/graphql", content=b"x" * 2_001, headers=headers)
+        assert declared.status_code == 413
+        try:
+            chunked = await client.http.post("/graphql", content=endless(), headers=headers)
+        except httpx.WriteError:  # the answer came, and the rest was not taken any more
+            pass
+        else:
+            assert chunked.status_code == 413
+        assert await client.ask("{ me { name } }") == {"me": {"name": "ann"}}

@@ -46,6 +46,11 @@ MALFORMED = [
     (b'{"query": "{__typename}", "variables": {"x": Infinity}}', 400),
     (b'{"query": "{__typename}", "variables": []}', 400),
     (b"[" * 100_000, 400),
+    (b"9" * 20_000, 400),
+    (b'[{"query": "{__typename}"}]', 400),
+    (b'{"query": "{__typename}", "extensions": 5}', 400),
+    (b'{"query": "{__typename}", "operationName": {}}', 400),
+    (b'{"query": null}', 400),
     (b'{"query": "' + b"x" * 300_000 + b'"}', 413),
 ]
 

@@ -117,6 +117,7 @@ async def test_a_scan_paused_or_not_is_the_whole_list(
 async def test_a_scan_reads_several_lists_as_one(filled: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """One's own rows and public ones, merged within each window."""
     monkeypatch.setattr(reading, "SCAN_WINDOW", 4)
+    monkeypatch.setattr(reading, "SCAN_LIMIT_S", 60.0)
     mine, others = TradingEvent.filter(user_id="usr_ana"), TradingEvent.filter(user_id="usr_ben")
     found = await page(mine, "position", PageRequest(first=11), others, scan=Scan(COUNT))
     assert [row.position for row in found.rows] == list(range(COUNT, COUNT - 11, -1))

@@ -1,4 +1,4 @@
-"""How large a run is: whole for `make live`, short for the tests."""
+"""How large a run is: whole for `make live`, short for the tests, tiny where only a known mistake is to be found."""
 
 from dataclasses import dataclass
 
@@ -8,40 +8,70 @@ class Scale:
     """Numbers of everything. Times are in seconds."""
 
     subscribers: int
-    restarts: int
+    restarts: int  # of engines, every second by SIGKILL
     redis_restarts: int
-    kills: int
-    orders_per_s: float
+    freezes: int  # of Redis: stopped for a while, not dead
+    kills: int  # of subscribers' connections
+    orders_per_s: float  # each leaves three events
     silent: int  # sockets that never read, beside as many that do
-    silent_s: float
-    frames: int
-    returning: int
+    turns: int  # without them and beside them, in turn
+    turn_s: float
     patience_s: float  # until those that never read must be gone
+    frames: int
+    returning: int  # clients that come back at once
+    storms: tuple[
+        bool, ...
+    ]  # of them; in a watched one an operator asks meanwhile, in others nothing else happens
+    storm_s: float  # in which all must have come back
     odd: str = ""  # a variant of the engine that is quicker to see
 
 
 WHOLE = Scale(
     subscribers=20,
     restarts=30,
-    redis_restarts=30,
+    redis_restarts=24,
+    freezes=6,
     kills=100,
     orders_per_s=70.0,
     silent=100,
-    silent_s=30.0,
+    turns=2,
+    turn_s=10.0,
+    patience_s=30.0,
     frames=10_000,
     returning=1_000,
-    patience_s=60.0,
+    storms=(False, True),
+    storm_s=120.0,
 )
 SHORT = Scale(
-    subscribers=4,
-    restarts=1,
-    redis_restarts=1,
-    kills=6,
-    orders_per_s=20.0,
+    subscribers=5,
+    restarts=2,
+    redis_restarts=2,
+    freezes=1,
+    kills=10,
+    orders_per_s=30.0,
     silent=5,
-    silent_s=3.0,
+    turns=1,
+    turn_s=0.5,
+    patience_s=8.0,
     frames=300,
-    returning=60,
-    patience_s=4.0,
+    returning=100,
+    storms=(True,),
+    storm_s=60.0,
     odd="hasty",
+)
+TINY = Scale(
+    subscribers=4,
+    restarts=0,
+    redis_restarts=0,
+    freezes=0,
+    kills=12,
+    orders_per_s=40.0,
+    silent=3,
+    turns=1,
+    turn_s=0.2,
+    patience_s=3.0,
+    frames=80,
+    returning=20,
+    storms=(True,),
+    storm_s=2.0,
 )
