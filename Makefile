@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
 ARGS ?=
+WORKERS ?= 2
 ROUNDS ?= 5
 SEED ?= 1
 VENV := .venv
@@ -47,7 +48,7 @@ types: $(DEVELOPMENT) $(MODULES) ## Types: mypy strict, tests included; the page
 
 test: $(DEVELOPMENT) $(PAGES) $(CLIENTS) ## Set up, then every test (make test ARGS="-k order")
 	@sh scripts/system-packages.sh redis-server postgresql chromium
-	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
+	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	@cd frontend && $(call IN_FRONTEND,test)
 
 faults: $(DEVELOPMENT) ## Kill, cut, fill, cancel and race, then count what is lost (make faults ROUNDS=100 SEED=7)

@@ -1,6 +1,5 @@
 """Fixtures for every test: the async backend, free ports, real servers started on first use and ended."""
 
-import asyncio
 import shutil
 import signal
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from tortoise import Tortoise
 
 from engine.ledger.schema import bring_up_to_date
 from tests import servers
+from tests.beside import run_beside
 from tests.servers import PostgresServer, RedisServer, ServerUnavailable
 
 # A busy machine is no defect: property tests are judged by what they find, never by how long they take.
@@ -60,7 +60,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 def prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that all migrations were applied to, and nothing else."""
     path = tmp_path_factory.mktemp("prepared") / "ledger.sqlite3"
-    asyncio.run(_migrate(f"sqlite://{path}?journal_mode=DELETE"))
+    run_beside(_migrate(f"sqlite://{path}?journal_mode=DELETE"))
     return path
 
 
@@ -68,7 +68,7 @@ def prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared_postgres(postgres_server: PostgresServer) -> str:
     """The name of a PostgreSQL database that all migrations were applied to, and nothing else."""
     url = postgres_server.create_database()
-    asyncio.run(_migrate(url.replace("postgres://", "asyncpg://", 1)))
+    run_beside(_migrate(url.replace("postgres://", "asyncpg://", 1)))
     return url.rsplit("/", 1)[1]
 
 

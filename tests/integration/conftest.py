@@ -3,7 +3,6 @@
 Both begin as copies of a ledger migrated once a session, because migrating takes most of a second.
 """
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import asyncpg
 import pytest
 
 from engine.ledger.ledger import Ledger
+from tests.beside import run_beside
 from tests.handling import FIRST_HANDLES_ALL
 from tests.ledgers import SQLITE_FILE, execute, make_ledger, opened
 from tests.servers import PostgresServer
@@ -23,7 +23,7 @@ BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a new, closed SQLite ledger."""
     folder = tmp_path_factory.mktemp("migrated")
-    asyncio.run(_make(folder, None))
+    run_beside(_make(folder, None))
     return folder / SQLITE_FILE
 
 
@@ -31,7 +31,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a database with a new ledger that nobody is connected to."""
     url = postgres_server.create_database()
-    asyncio.run(_make(tmp_path_factory.mktemp("migrated"), url))
+    run_beside(_make(tmp_path_factory.mktemp("migrated"), url))
     return url
 
 
@@ -39,7 +39,7 @@ def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.
 def ledger_url(migrated_postgres: str, postgres_server: PostgresServer) -> Iterator[str]:
     """The address of a PostgreSQL ledger of the test's own, dropped afterwards."""
     name = f"{migrated_postgres.rsplit('/', 1)[1]}_copy"
-    asyncio.run(_copy(postgres_server.url("postgres"), migrated_postgres.rsplit("/", 1)[1], name))
+    run_beside(_copy(postgres_server.url("postgres"), migrated_postgres.rsplit("/", 1)[1], name))
     url = postgres_server.url(name)
     yield url
     postgres_server.drop_database(url)

@@ -256,7 +256,7 @@ async def test_only_an_operator_makes_tokens_for_others_or_of_another_role(
             CreateToken("c1", "nobody", Role.TRADER, "x"),
             CreateToken("c1", actor.name, Role.OPERATOR, "x"),
         ]
-        with subtests.test(role):
+        with subtests.test(role.value):
             refusals = [await house.tokens.create(actor, command) for command in wanted]
             fields = [refusal.field for refusal in refusals if isinstance(refusal, Refusal)]
             assert fields == ["user", "user", "role"]
