@@ -16,7 +16,7 @@ Starlette does not run the lifespan of a mounted application by itself: `app.mou
 answers 503 until the host runs `async with engine_lifespan(trading):` in its own lifespan.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -63,13 +63,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     probes = Probes(engine_of)
     app = Starlette(
         routes=[
-            Route("/graphql", GraphQLOverHTTP(engine_of, operations).respond, methods=["GET", "POST"]),
+            _operations_at("/graphql", GraphQLOverHTTP(engine_of, operations).respond),
             WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence).serve),
-            Route(
-                "/graphql/stream",
-                GraphQLOverSSE(engine_of, operations, presence).respond,
-                methods=["GET", "POST"],
-            ),
+            _operations_at("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence).respond),
             Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),
@@ -77,13 +73,26 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *(page_routes() if chosen.serves("graphiql") else []),
         ],
         middleware=[*_cross_origin(chosen.origins)],
-        exception_handlers={NotRunning: _not_running, LedgerError: _ledger_lost, Exception: _defect},
+        exception_handlers={
+            405: _wrong_method,
+            NotRunning: _not_running,
+            LedgerError: _ledger_lost,
+            Exception: _defect,
+        },
         lifespan=engine_lifespan,
     )
     app.state.settings = chosen
     app.state.presence = presence
     app.state.engine = None
     return app
+
+
+def _operations_at(path: str, respond: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Route GET and POST. Starlette adds HEAD, which would run an operation whose answer nobody gets."""
+    route = Route(path, respond, methods=["GET", "POST"])
+    assert route.methods is not None
+    route.methods.discard("HEAD")
+    return route
 
 
 def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
@@ -142,6 +151,14 @@ def engine_of(connection: HTTPConnection) -> Engine:
 async def _not_running(request: Request, error: Exception) -> Response:
     said = "the engine is not running: mount this application with gql.app.attach, which starts it"
     return error_response(503, ErrorCode.INTERNAL, said)
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    allowed = getattr(error, "headers", None) or {}
+    said = f"{request.method}: this address takes {allowed.get('Allow', 'other methods')}"
+    response = error_response(405, ErrorCode.BAD_USER_INPUT, said)
+    response.headers.update(allowed)
+    return response
 
 
 async def _defect(request: Request, error: Exception) -> Response:

@@ -61,7 +61,7 @@ class GraphQLOverHTTP:
             operation = self._operations.prepare(asked, context)
         except Unprepared as unprepared:
             return json_response({"errors": unprepared.errors}, refused, media_type)
-        if request.method == "GET" and operation.kind is not OperationType.QUERY:
+        if request.method != "POST" and operation.kind is not OperationType.QUERY:
             said = "only queries go by GET; send a mutation by POST"
             response = error_response(405, ErrorCode.BAD_USER_INPUT, said, media_type)
             response.headers["allow"] = "POST"
@@ -79,6 +79,15 @@ def preferred(accept: str) -> str:
         if quality > 0 and media_type in (GRAPHQL_JSON, JSON):
             return media_type
     return JSON
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Tell whether a client takes a media type: by its name, by a range, or because it says nothing of it."""
+    kind = media_type.partition("/")[0]
+    ranked = [_ranked(part, at) for at, part in enumerate(accept.split(",")[:20])]
+    return not accept.strip() or any(
+        quality > 0 and named in (media_type, f"{kind}/*", "*/*") for quality, _, named in ranked
+    )
 
 
 def _ranked(part: str, position: int) -> tuple[float, int, str]:
@@ -124,6 +133,11 @@ def _of_parameters(request: Request) -> dict[str, object]:
 async def _of_body(request: Request, most_bytes: int) -> object:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         said = error_response(415, ErrorCode.BAD_USER_INPUT, f"Content-Type: must be {JSON}")
+        raise UnreadableRequest(said)
+    if (encoding := request.headers.get("content-encoding", "identity").lower()) != "identity":
+        said = error_response(
+            415, ErrorCode.BAD_USER_INPUT, f"Content-Encoding: {encoding[:20]} is not taken"
+        )
         raise UnreadableRequest(said)
     return _json(await read_body(request, most_bytes), "the body")
 

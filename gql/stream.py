@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from engine.runtime import Engine
 from gql.context import Context
 from gql.errors import ErrorCode, error_body
-from gql.http import SIGN_IN_FIRST, UnreadableRequest, read_request, unauthenticated
+from gql.http import SIGN_IN_FIRST, UnreadableRequest, accepts, read_request, unauthenticated
 from gql.identity import is_current, request_id_of, secret_of, viewer_of
 from gql.operations import Operation, OperationRequest, Operations, Payload, Unprepared
 from gql.presence import Ending, Presence
@@ -36,8 +36,7 @@ class GraphQLOverSSE:
     async def respond(self, request: Request) -> Response:
         """Answer one request."""
         engine = self._engine_of(request)
-        accepted = request.headers.get("accept", "")
-        if EVENT_STREAM not in accepted and "*/*" not in accepted:
+        if not accepts(request.headers.get("accept", ""), EVENT_STREAM):
             return error_response(406, ErrorCode.BAD_USER_INPUT, f"Accept: must name {EVENT_STREAM}")
         if self._presence.is_full:
             said = "too many connections are open here; try again in a few seconds"

@@ -258,7 +258,7 @@ class Session:
         if text is None:
             raise Close(4400, "a message is a text frame")
         longest = self._engine.settings.max_frame_bytes
-        if len(text) > longest:
+        if len(text.encode()) > longest:
             raise Close(4400, f"a message is at most {longest} bytes long")
         try:
             return read_message(text)

@@ -46,12 +46,3 @@ export const EVENTS = `
   }
 `;
 export const OWN_ORDERS = { types: ["ORDER_CREATED", "ORDER_DENIED"] };
-
-/** The event about an order of ours: protective stops of earlier ones come in between. */
-export async function told(events, clientOrderId) {
-  for (;;) {
-    const { value } = await events.next();
-    const { payload } = value.data.events.event;
-    if (payload.clientOrderId === clientOrderId) return payload;
-  }
-}

@@ -6,7 +6,7 @@ import { createClient as createSseClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { EVENTS, ME, OWN_ORDERS, PLACE, STATE, equal, run, told } from "./checks.mjs";
+import { EVENTS, ME, OWN_ORDERS, PLACE, STATE, equal, run } from "./checks.mjs";
 
 const [url, token, NAME] = process.argv.slice(2);
 const headers = { authorization: `Bearer ${token}` };

@@ -1,5 +1,6 @@
 """What the door refuses over HTTP, how, and what it leaves behind: nothing but an audit entry."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -65,6 +66,50 @@ async def test_malformed_bodies_are_refused_politely(shared: Door, body: bytes, 
     assert response.status_code == status
     [error] = response.json()["errors"]
     assert error["extensions"]["code"] in {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/stream"])
+async def test_other_methods_run_nothing(shared: Door, method: str, path: str) -> None:
+    """Not even HEAD: it would be carried out and nobody would hear of it. The answer names what is allowed."""
+    body = {"query": SUBMIT, "variables": {"input": an_order(clientOrderId=f"{method}-{path[-6:]}")}}
+    async with shared.signed_in() as client:
+        refused = await client.http.request(method, path, json=body)
+        asked = await client.ask("{ orders { edges { node { clientOrderId } } } }")
+    assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "POST"})
+    if method != "HEAD":
+        assert refused.json()["errors"][0]["message"].startswith(f"{method}: this address takes")
+    assert f"{method}-" not in str(asked)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("", 200),
+        ("*/*", 200),
+        ("text/*", 200),
+        ("TEXT/Event-Stream", 200),
+        ("text/plain, text/event-stream;q=0.1", 200),
+        ("text/event-stream;q=0", 406),
+        ("application/json", 406),
+    ],
+)
+async def test_a_stream_goes_to_who_accepts_one(shared: Door, accept: str, status: int) -> None:
+    """By name, by a range, or because nothing was said."""
+    async with shared.signed_in() as client:
+        answer = await client.http.post(
+            "/graphql/stream", json={"query": "{ me { name } }"}, headers={"accept": accept}
+        )
+    assert answer.status_code == status
+
+
+async def test_a_packed_body_is_refused_by_its_encoding(shared: Door) -> None:
+    """Not taken for bad JSON: who sent it must know what to change."""
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    async with shared.signed_in() as client:
+        refused = await client.http.post("/graphql", content=gzip.compress(b"{}"), headers=headers)
+    assert refused.status_code == 415
+    assert "gzip" in refused.json()["errors"][0]["message"]
 
 
 async def test_only_json_is_taken(shared: Door) -> None:
