@@ -1,6 +1,9 @@
-"""An event, and what a handler made of it, as one line on a terminal; used by `journal tail` and `journal replay`."""
+"""An event, and what a handler made of it, as one line on a terminal; used by `journal` and `watch`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol
 
 import orjson
 
@@ -12,7 +15,24 @@ LONGEST_PAYLOAD = 100  # characters
 LONGEST_ERROR = 300
 
 
-def event_line(event: Event, cursor: Cursor) -> str:
+class Told(Protocol):
+    """What a line tells of an event, whether it was read from the ledger or came over the API."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def priority(self) -> str: ...
+    @property
+    def symbol(self) -> str | None: ...
+    @property
+    def entity_id(self) -> str | None: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+def event_line(event: Told, cursor: Cursor | str) -> str:
     """Answer an event in short: cursor, time, type, priority, entity, symbol, and what of its payload fits."""
     payload = orjson.dumps(event.payload).decode()
     words = (

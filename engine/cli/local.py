@@ -16,6 +16,7 @@ from engine.security.sign_in import SignInCodes
 from engine.security.vault import Vault
 
 TIMEOUT_S = 15.0
+GOODBYE_S = 2.0  # an engine that does not answer by then ends the session itself, when its time is over
 
 
 def address_file(data_dir: Path) -> Path:
@@ -33,36 +34,35 @@ class LocalEngine:
 
     def sign_in_link(self, user: str) -> str:
         """Answer a link that signs a browser in, once, within ten minutes."""
-        return f"{self.url}/graphiql#code={self._code(user)}"
+        return f"{self.url}/#code={self._code(user)}"
 
     def ask(self, user: str, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Run one GraphQL operation as a local user. Raises EngineError with one clear line."""
-        with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
+        with self.signed_in(user) as client:
             try:
-                client.post("/session", json={"code": self._code(user)}).raise_for_status()
                 answer = client.post("/graphql", json={"query": operation, "variables": variables}).json()
-                client.delete("/session")
             except (httpx.HTTPError, ValueError) as error:
-                raise EngineError(f"the engine at {self.url} did not answer: {error}") from None
+                raise self._unanswered(error) from None
         if errors := answer.get("errors"):
             raise EngineError(errors[0]["message"])
         return dict(answer["data"])
 
     @contextmanager
-    def session(self, user: str) -> Iterator[str]:
-        """Sign a local user in for a while; answer what proves it, as a token does. Raises EngineError."""
+    def signed_in(self, user: str) -> Iterator[httpx.Client]:
+        """Have a session of a local user for a while, in the client's one cookie. Raises EngineError."""
         with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
             try:
                 client.post("/session", json={"code": self._code(user)}).raise_for_status()
             except httpx.HTTPError as error:
-                raise EngineError(f"the engine at {self.url} did not answer: {error}") from None
+                raise self._unanswered(error) from None
             try:
-                yield next(cookie.value or "" for cookie in client.cookies.jar)
+                yield client
             finally:
-                with suppress(
-                    httpx.HTTPError
-                ):  # an engine that has ended knows the session no more, or ends it in time
-                    client.delete("/session")
+                with suppress(httpx.HTTPError):
+                    client.delete("/session", timeout=GOODBYE_S)
+
+    def _unanswered(self, error: Exception) -> EngineError:
+        return EngineError(f"the engine at {self.url} did not answer: {error}")
 
     def _code(self, user: str) -> str:
         return SignInCodes(Vault(self.data_dir / "vault.key"), SystemClock()).new(user)
