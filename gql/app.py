@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),
             Route("/metrics", probes.metrics),
-            *(page_routes() if chosen.serves("graphiql") else []),
+            *page_routes(with_graphiql=chosen.serves("graphiql")),
         ],
         middleware=[*_cross_origin(chosen.origins)],
         exception_handlers={

@@ -1,10 +1,11 @@
 """The built browser pages: served from `frontend/dist` in the repository, from `gql/pages` in a wheel."""
 
+from html import escape
 from pathlib import Path
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -29,6 +30,8 @@ _PAGE_HEADERS = _SAFE | {
     "cache-control": "no-store",
 }
 _YEAR_S = 365 * 86400
+DASHBOARD_ROUTES = ("/", "/trading-engine")  # that the page itself tells apart; the same file for all
+_BASE = '<base href="./" />'  # as the page has it: here the server writes where the application is mounted
 NOT_BUILT = "The pages are not built here. Run `make pages`, then reload.\n"
 
 
@@ -55,17 +58,31 @@ async def graphiql(request: Request) -> Response:
     return FileResponse(folder / "graphiql.html", headers=dict(_PAGE_HEADERS))
 
 
+async def dashboard(request: Request) -> Response:
+    """Answer the dashboard; its addresses are relative to where the application is mounted, however deep the route."""
+    folder = pages_folder()
+    if folder is None:
+        return PlainTextResponse(NOT_BUILT, 503, dict(_PAGE_HEADERS))
+    mount = escape(f"{request.scope.get('root_path', '')}/")
+    page = (folder / "index.html").read_text().replace(_BASE, f'<base href="{mount}" />')
+    policy = _CONTENT_POLICY.replace("base-uri 'none'", "base-uri 'self'")
+    return HTMLResponse(page, headers=_PAGE_HEADERS | {"content-security-policy": policy})
+
+
 async def to_graphiql(request: Request) -> Response:
     """Lead to the page, wherever the application is mounted."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/graphiql")
 
 
-def page_routes() -> list[BaseRoute]:
+def page_routes(*, with_graphiql: bool) -> list[BaseRoute]:
     """Answer the routes of the pages; those built while the process runs appear without a restart."""
     assets = (pages_folder() or _PLACES[0]) / "assets"
-    return [
-        Route("/", to_graphiql, methods=["GET"]),
+    explorer = [
         Route("/graphiql", graphiql, methods=["GET"]),
         Route("/graphiql/", to_graphiql, methods=["GET"]),
+    ]
+    return [
+        *(Route(path, dashboard, methods=["GET"]) for path in DASHBOARD_ROUTES),
+        *(explorer if with_graphiql else []),
         Mount("/assets", GZipMiddleware(Assets(directory=assets, check_dir=False), minimum_size=1024)),
     ]

@@ -49,7 +49,7 @@ def test_open_prints_a_link_that_works_once(engine: TradingEngine) -> None:
     opened = engine.command("open")
     assert (opened.returncode, opened.stderr) == (0, "")
     link, _, code = opened.stdout.strip().partition("#code=")
-    assert link == f"{engine.url}/graphiql"
+    assert link == f"{engine.url}/"
     with httpx.Client(base_url=engine.url, trust_env=False) as browser:
         signed_in = browser.post("/session", json={"code": code})
         assert (signed_in.status_code, signed_in.json()["user"]) == (200, "operator")

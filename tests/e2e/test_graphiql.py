@@ -93,10 +93,20 @@ def visitor(browser: Browser, tmp_path: Path) -> Iterator[Visitor]:
     context.close()
 
 
+def graphiql_of(link: str) -> str:
+    """A sign-in link leads to the dashboard; its code signs in on any page."""
+    return link.replace("/#", "/graphiql#")
+
+
+def link_of(engine: TradingEngine) -> str:
+    """A fresh link to GraphiQL."""
+    return graphiql_of(engine.command("open").stdout.strip())
+
+
 def test_the_first_minutes_in_graphiql(engine: TradingEngine, visitor: Visitor) -> None:
     """Link, health, live events, an order that fills, stop, denial, resume; all from this one origin."""
     page = visitor.page
-    page.goto(engine.sign_in_link)
+    page.goto(graphiql_of(engine.sign_in_link))
     expect(page.get_by_test_id("session-user")).to_have_text("operator")
     expect(page).to_have_url(f"{engine.url}/graphiql")  # the code has left the address bar
     connection = page.get_by_test_id("connection-state")
@@ -147,7 +157,7 @@ def expect_own_fill(visitor: Visitor) -> None:
 
 def test_a_used_link_shows_what_to_do(engine: TradingEngine, visitor: Visitor, browser: Browser) -> None:
     """Each link signs in once; who comes second is told how to get another."""
-    link = engine.command("open").stdout.strip()
+    link = link_of(engine)
     visitor.page.goto(link)
     expect(visitor.page.get_by_test_id("session-user")).to_have_text("operator")
     context = browser.new_context()
@@ -165,7 +175,7 @@ def test_a_used_link_shows_what_to_do(engine: TradingEngine, visitor: Visitor, b
 def test_a_session_outlives_a_restart_and_live_events_go_on(engine: TradingEngine, visitor: Visitor) -> None:
     """The engine is ended by Ctrl-C and started again below an open page: it reconnects by itself, signed in."""
     page = visitor.page
-    page.goto(engine.command("open").stdout.strip())
+    page.goto(link_of(engine))
     connection = page.get_by_test_id("connection-state")
     expect(connection).to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)
     page.wait_for_load_state("networkidle")  # the editor loads its parts as it needs them

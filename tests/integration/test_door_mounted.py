@@ -46,7 +46,8 @@ async def test_it_lives_inside_a_fastapi_application(tmp_path: Path) -> None:
             assert "path=/desk/trading" in signed_in.headers["set-cookie"].lower()
             assert (await browser.ask("{ me { name } }"))["me"] == {"name": "operator"}
             root = await browser.http.get("/")
-            assert root.headers["location"] == "/desk/trading/graphiql"
+            assert root.status_code in (200, 503)  # 503: the pages are not built here
+            assert root.status_code == 503 or '<base href="/desk/trading/" />' in root.text
             assert (await browser.http.get("/healthz")).status_code == 200
     assert told == ["host started", "host ended"]
 

@@ -225,19 +225,24 @@ async def test_queries_go_by_get_and_mutations_do_not(shared: Door) -> None:
 
 
 async def test_pages_are_safe_to_show(shared: Door) -> None:
-    """The page is found from the root, may load nothing from elsewhere, and is kept by no cache."""
+    """Neither may load anything from elsewhere, be framed, or be kept by a cache; files have no address but ours."""
     async with shared.client() as browser:
         first = await browser.http.get("/")
+        deep = await browser.http.get("/trading-engine")
         slash = await browser.http.get("/graphiql/")
         page = await browser.http.get("/graphiql")
         missing = await browser.http.get("/assets/no-such.js")
-        [name] = re.findall(r'src="\./(assets/[^"]+\.js)"', page.text)
+        [name] = re.findall(r'src="\./(assets/[^"]+\.js)"', first.text)
         script = await browser.http.get(f"/{name}", headers={"accept-encoding": "gzip"})
-    assert first.headers["location"] == slash.headers["location"] == "/graphiql"
+    assert slash.headers["location"] == "/graphiql"
     assert page.status_code == 200, "the pages are not built: run make pages"
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert page.headers["cache-control"] == "no-store"
-    assert page.headers["x-content-type-options"] == "nosniff"
+    assert first.text == deep.text
+    assert '<base href="/" />' in first.text
+    for shown in (page, first, deep):
+        assert "default-src 'none'" in shown.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in shown.headers["content-security-policy"]
+        assert shown.headers["cache-control"] == "no-store"
+        assert shown.headers["x-content-type-options"] == "nosniff"
     assert missing.status_code == 404
     assert script.status_code == 200
     assert script.headers["content-encoding"] == "gzip"
