@@ -136,6 +136,10 @@ class TradingEngine:
         """End it as Ctrl-C does and answer its exit code."""
         return self._end(signal.SIGINT)
 
+    def terminate(self) -> int:
+        """End it as a service manager does (SIGTERM) and answer its exit code."""
+        return self._end(signal.SIGTERM)
+
     def kill(self) -> None:
         """Kill it at once, as a power cut would (SIGKILL)."""
         self._end(signal.SIGKILL)

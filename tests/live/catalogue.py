@@ -14,30 +14,86 @@ Run = Callable[[Path, Scale, Random], Awaitable[Report]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
-    """What is done; `broken` are the same with a known mistake, of an engine or of the harness."""
+class Broken:
+    """A scenario with a known mistake, of an engine or of a client; `finds` are words its complaints must have."""
 
     name: str
     run: Run
-    broken: tuple[tuple[str, Run], ...] = ()
+    finds: str
+
+    def is_found(self, report: Report) -> bool:
+        """Tell whether the mistake was found: not just something that went wrong."""
+        return any(self.finds in complaint for complaint in report.complaints)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is done."""
+
+    name: str
+    run: Run
+    broken: tuple[Broken, ...]
 
 
 SCENARIOS = (
     Scenario(
         "faults-sqlite",
         faults.on_sqlite,
-        (("an engine that forgets", partial(faults.on_sqlite, broken="forgets-while-replaying")),),
+        (
+            Broken(
+                "a client that forgets its cursor",
+                partial(faults.on_sqlite, is_forgetful=True),
+                "events were missed",
+            ),
+            Broken(
+                "an engine that forgets while replaying",
+                partial(faults.on_sqlite, broken="forgets-while-replaying"),
+                "events were missed",
+            ),
+            Broken(
+                "an engine that repeats the last event",
+                partial(faults.on_sqlite, broken="repeats-the-last"),
+                "events came twice",
+            ),
+        ),
     ),
-    Scenario("faults-postgres", faults.on_postgres),
+    Scenario("faults-postgres", faults.on_postgres, ()),  # the same check as on SQLite
     Scenario(
         "never-reading",
         never_reading.run,
-        (("an engine that drops nobody", partial(never_reading.run, broken="never-dropped")),),
+        (
+            Broken(
+                "an engine that drops nobody",
+                partial(never_reading.run, broken="never-dropped"),
+                "silent sockets were kept",
+            ),
+        ),
     ),
     Scenario(
         "malformed",
         malformed.run,
-        (("an engine that tells tracebacks", partial(malformed.run, broken="tells-tracebacks")),),
+        (
+            Broken(
+                "an engine that logs tracebacks",
+                partial(malformed.run, broken="tells-tracebacks"),
+                "tracebacks in the log",
+            ),
+            Broken(
+                "an engine that names no reason",
+                partial(malformed.run, broken="closes-without-a-reason"),
+                "1000 instead of",
+            ),
+        ),
     ),
-    Scenario("returning", returning.run),
+    Scenario(
+        "returning",
+        returning.run,
+        (
+            Broken(
+                "an engine that turns most away",
+                partial(returning.run, broken="turns-away"),
+                "did not come",
+            ),
+        ),
+    ),
 )

@@ -2,147 +2,175 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from engine.cli.trading_client import TradingClient
-from tests.live.followers import Record, follow_over_socket, follow_over_stream
-from tests.live.house import House, open_house
+import httpx
+
+from tests.live.followers import Follower
+from tests.live.house import House, beside, open_house, within
+from tests.live.judging import Truth, judge
 from tests.live.proxy import Proxy
 from tests.live.publishing import Publishing
-from tests.live.report import Report, in_ms
+from tests.live.report import Report, in_ms, p99
 from tests.live.scale import Scale
 
-COMPLETE_WITHIN_S = 60.0  # after the last fault; a bound, not a measurement
-FROZEN_S = 3.0  # of a Redis that is stopped, not dead
-BETWEEN_S = (0.2, 1.0)
+CONNECTED_WITHIN_S = 30.0  # until there is a connection to cut
+FROZEN_S = 2.5  # of a Redis that is stopped, not dead: longer than the engine waits for an answer
+LEFT_WITHIN_S = 30.0  # until the engines have noticed that all subscribers are gone
+FEWER = 2
+EVERY_STREAM = 4  # of so many subscribers one follows over server-sent events
 
 
-async def on_sqlite(folder: Path, scale: Scale, random: Random, broken: str = "") -> Report:
+async def on_sqlite(
+    folder: Path, scale: Scale, random: Random, broken: str = "", is_forgetful: bool = False
+) -> Report:
     """One engine, restarted; half of the times by SIGKILL."""
-    async with open_house(folder, redis=True, odd=broken) as house:
-        return await _run(house, scale, random)
+    async with open_house(folder, redis=True, odd=broken, prepared=scale.prepared) as house:
+        return await _run(house, scale, random, is_forgetful)
 
 
-async def on_postgres(folder: Path, scale: Scale, random: Random, broken: str = "") -> Report:
-    """Two engines on one PostgreSQL, both asked for changes, whose transactions commit in any order."""
-    async with open_house(folder, engines=2, redis=True, odd=broken) as house:
-        return await _run(house, scale, random)
+async def on_postgres(folder: Path, scale: Scale, random: Random) -> Report:
+    """Two engines on one PostgreSQL, both asked for changes, whose transactions commit in any order; fewer faults."""
+    fewer = replace(
+        scale,
+        restarts=scale.restarts // FEWER,
+        redis_restarts=scale.redis_restarts // FEWER,
+        freezes=scale.freezes // FEWER,
+        kills=scale.kills // FEWER,
+    )
+    async with open_house(folder, engines=2, redis=True) as house:
+        return await _run(house, fewer, random)
 
 
-async def _run(house: House, scale: Scale, random: Random) -> Report:
+async def _run(house: House, scale: Scale, random: Random, is_forgetful: bool = False) -> Report:
+    report = Report()
     officer, trader = await house.token("otto", "OPERATOR"), await house.token("ann")
-    start = await house.last_position()
-    cursor = await _cursor(house, officer)
-    report, records = Report(), [Record() for _ in range(scale.subscribers)]
+    start, _ = await house.newest()
     publishing = Publishing(house, trader, scale.orders_per_s)
-    async with _proxies(house, random) as proxies:
-        following = [
-            asyncio.create_task(
-                (follow_over_stream if number % 4 == 3 else follow_over_socket)(
-                    house, proxies[number % len(proxies)][1], officer, cursor, record
-                )
-            )
-            for number, record in enumerate(records)
-        ]
-        sending = asyncio.create_task(publishing.run())
-        try:
-            await _hurt(house, [proxy for proxy, _ in proxies], scale, random)
-            publishing.stop()
-            await sending
-            await _all_seen(house, start, records)
-        finally:
-            for task in (*following, sending):
-                task.cancel()
-            await asyncio.gather(*following, sending, return_exceptions=True)
-    report.expect(len(publishing.acknowledged) > 0, "nothing was acknowledged")
-    report.tell("acknowledged orders", len(publishing.acknowledged))
-    judge(report, await house.events_after(start), records)
-    report.tell("restarts", scale.restarts)
-    report.tell("Redis restarts", scale.redis_restarts)
-    report.tell("connections cut", sum(proxy.hurt for proxy, _ in proxies))
-    resumed = [wait for record in records for wait in record.resumed_s]
-    report.tell("resumed", len(resumed))
-    report.tell("resumed in p50/p99", in_ms(resumed))
+    async with (
+        _proxies(house, random) as proxies,
+        _following(house, proxies, officer, scale.subscribers) as followers,
+        publishing.going_on(),
+    ):
+        for follower in followers:
+            follower.is_forgetful = is_forgetful
+        await publishing.begun()
+        await _all_seen(house, followers, scale.complete_s)  # everybody is there before the first fault
+        await _hurt(house, proxies, scale, random)
+        await _all_seen(house, followers, scale.complete_s)
+        resumed_s = [wait for follower in followers for wait in follower.record.resumed_s]
+        await publishing.end()
+        due = await house.journal_after(start)
+        await _all_seen(house, followers, scale.complete_s)
+    left = await _left(house, officer)  # the proxies have reset what was still open
+    journal = await house.journal_after(start)
+    unwritten = publishing.acknowledged - {row["entity_id"] for row in journal}
+    truth = Truth([row["id"] for row in due], [row["id"] for row in journal], unwritten)
+    cut = sum(proxy.hurt for proxy in proxies)
+    report.sum_up("injected", scale.restarts + scale.redis_restarts + scale.freezes + cut)
+    report.sum_up("acknowledged", len(publishing.acknowledged))
+    judge(report, truth, [follower.record for follower in followers])
+    report.sum_up("resumed p99", p99(resumed_s))
+    report.tell("engine restarts (half SIGKILL)", scale.restarts)
+    report.tell("Redis killed, frozen", f"{scale.redis_restarts}, {scale.freezes}")
+    report.tell("connections cut", cut)
+    report.tell("resumed p50/p99/max", f"{in_ms(resumed_s)} of {len(resumed_s):,}")
+    report.tell("followed by nobody, left behind", left)
+    report.expect(bool(publishing.acknowledged), "nothing was acknowledged")
+    report.expect(left == 0, f"the engines still serve {left} subscribers who are gone")
     return report
 
 
-async def _cursor(house: House, token: str) -> str:
-    return str((await TradingClient(house.engine.url, token).ask("{ latestCursor }"))["latestCursor"])
+@asynccontextmanager
+async def _following(
+    house: House, proxies: Sequence[Proxy], token: str, count: int
+) -> AsyncIterator[list[Follower]]:
+    """Have so many follow, spread over the engines; one in four over server-sent events."""
+    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}) as http:
+        answer = await http.post(f"{house.engine.url}/graphql", json={"query": "{ latestCursor }"})
+    after = answer.json()["data"]["latestCursor"]
+    numbers = [number % len(proxies) for number in range(count)]
+    followers = [Follower(house, number, proxies[number].url, token, after) for number in numbers]
+    tasks = [
+        asyncio.create_task(follower.follow(over_stream=number % EVERY_STREAM == EVERY_STREAM - 1))
+        for number, follower in enumerate(followers)
+    ]
+    try:
+        yield followers
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):  # a defect of ours, or an answer that is no GraphQL
+                followers[0].record.strange[f"{type(ended).__name__}: {ended}"] += 1
 
 
 @asynccontextmanager
-async def _proxies(house: House, random: Random) -> AsyncIterator[list[tuple[Proxy, str]]]:
-    proxies = [Proxy(engine.port, random) for engine in house.engines]
-    addresses = [await proxy.start() for proxy in proxies]
-    try:
-        yield list(zip(proxies, addresses, strict=True))
-    finally:
-        for proxy in proxies:
-            await proxy.close()
+async def _proxies(house: House, random: Random) -> AsyncIterator[list[Proxy]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(Proxy(engine.port, random)) for engine in house.engines]
 
 
-async def _hurt(house: House, proxies: list[Proxy], scale: Scale, random: Random) -> None:
+async def _hurt(house: House, proxies: Sequence[Proxy], scale: Scale, random: Random) -> None:
     """Do everything that can happen, in a random order, while events go on."""
     engines = range(len(house.engines))
     acts: list[Callable[[], Awaitable[None]]] = [
         partial(house.restart, random.choice(engines), kill=number % 2 == 0)
         for number in range(scale.restarts)
     ]
-    acts += [partial(_hurt_redis, house, freeze=number % 5 == 1) for number in range(scale.redis_restarts)]
+    acts += [partial(_kill_redis, house)] * scale.redis_restarts
+    acts += [partial(_freeze_redis, house)] * scale.freezes
     acts += [partial(_cut, random.choice(proxies), silent=number % 5 == 4) for number in range(scale.kills)]
     random.shuffle(acts)
     for act in acts:
         await act()
-        await asyncio.sleep(random.uniform(*BETWEEN_S) * min(1.0, 30 / len(acts)))
+        await asyncio.sleep(
+            random.uniform(0.0, scale.between_s)
+        )  # the moment is what is random; nothing is waited for
 
 
-async def _hurt_redis(house: House, *, freeze: bool) -> None:
+async def _kill_redis(house: House) -> None:
     assert house.redis is not None
-    if freeze:
-        await asyncio.to_thread(house.redis.pause)
+    await beside(house.redis.kill)
+    await beside(house.redis.start)
+
+
+async def _freeze_redis(house: House) -> None:
+    assert house.redis is not None
+    await beside(house.redis.pause)
+    try:
         await asyncio.sleep(FROZEN_S)
-        await asyncio.to_thread(house.redis.resume)
-    else:
-        await asyncio.to_thread(house.redis.kill)
-        await asyncio.to_thread(house.redis.start)
+    finally:
+        await beside(house.redis.resume)
 
 
 async def _cut(proxy: Proxy, *, silent: bool) -> None:
-    proxy.silence_one() if silent else proxy.reset_one()
+    """Cut somebody's connection; where all are on their way back, wait for the first."""
+
+    async def could_cut() -> bool:
+        return proxy.cut(silent=silent)
+
+    await within(CONNECTED_WITHIN_S, could_cut)
 
 
-async def _all_seen(house: House, start: int, records: list[Record]) -> None:
-    """Wait until everybody has come to the newest event; who never does is found by the judgement."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(COMPLETE_WITHIN_S):
-            while True:
-                newest = (await house.events_after(start))[-1]
-                if all(record.ids and newest in record.ids[-20:] for record in records):
-                    return
-                await asyncio.sleep(0.2)
+async def _all_seen(house: House, followers: Sequence[Follower], limit_s: float) -> None:
+    """Wait until everybody has got what is the newest event now; who never does is found by the judgement."""
+    _, newest = await house.newest()
+
+    async def all_have_it() -> bool:
+        return all(newest in follower.record.seen for follower in followers)
+
+    await within(limit_s, all_have_it)
 
 
-def judge(report: Report, ids: list[str], records: Sequence[Record]) -> None:
-    """Compare what each has seen with the ledger: nothing missing, nothing twice, in order."""
-    gaps = doubled = disordered = 0
-    place = {event_id: at for at, event_id in enumerate(ids)}
-    for record in records:
-        seen = [
-            event_id for event_id in record.ids if event_id in place
-        ]  # what came after our look is no fault
-        doubled += len(seen) - len(set(seen))
-        gaps += len(ids) - len(set(seen))
-        disordered += sum(place[a] > place[b] for a, b in pairwise(seen))
-        report.expect(record.refreshes == 0, f"told to refresh {record.refreshes} times")
-    report.tell("subscribers", len(records))
-    report.tell("events", len(ids))
-    report.tell("delivered", sum(len(record.ids) for record in records))
-    report.tell("gaps", gaps)
-    report.tell("duplicates", doubled)
-    report.expect(gaps == 0, f"{gaps} events were missed")
-    report.expect(doubled == 0, f"{doubled} events came twice")
-    report.expect(disordered == 0, f"{disordered} events came out of order")
+async def _left(house: House, token: str) -> int:
+    """Wait until the engines know that everybody has gone; answer how many they serve all the same."""
+
+    async def nobody_is() -> bool:
+        return await house.following(token) == 0
+
+    return 0 if await within(LEFT_WITHIN_S, nobody_is) else await house.following(token)

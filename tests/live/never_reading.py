@@ -5,82 +5,95 @@ import time
 from pathlib import Path
 from random import Random
 
-import httpx
 import psutil
 
 from tests.live.house import House, open_house
 from tests.live.publishing import Publishing
 from tests.live.raw import RawSocket
-from tests.live.report import Report, in_ms
+from tests.live.report import Report, in_ms, p99, quantile
 from tests.live.scale import Scale
 from tests.live.watching import watching
 
-MOST_GROWTH_MB = 100.0
+MOST_GROWTH_MB = 2.0  # for each that never reads: what an engine keeps for it is about a megabyte
 SMALL_BUFFER = 4_096  # bytes that a peer's system takes for it
-LARGE = (
-    "subscription { metrics { process figures { name value unit description } } }"  # each second, about 30 kB
-)
-EVERYTHING = "subscription { events { ... on EventDelivery { cursor event { id type payload createdAt } } } }"
+LOOK_AGAIN_S = 0.2
+PAYLOADS = " ".join(
+    f"p{number}: payload" for number in range(40)
+)  # about 15 kB an event: buffers fill in a second
+WIDE = f"subscription {{ events {{ ... on EventDelivery {{ cursor event {{ id {PAYLOADS} }} }} }} }}"
 
 
 async def run(folder: Path, scale: Scale, random: Random, broken: str = "") -> Report:
-    """Compare a while with the silent ones to a while without, one after the other."""
-    report = Report()
-    async with open_house(folder, odd=broken or scale.odd) as house:
+    """Compare turns with the silent ones to turns without, in one run."""
+    alone, beside, gone_s, grown_mb = list[float](), list[float](), list[float](), list[float]()
+    async with open_house(folder, odd=broken or scale.odd, prepared=scale.prepared) as house:
         officer, trader = await house.token("otto", "OPERATOR"), await house.token("ann")
         publishing = Publishing(house, trader, scale.orders_per_s)
-        sending = asyncio.create_task(publishing.run())
-        process = psutil.Process(house.engine.pid)
-        try:
-            async with watching(house.engine.port, officer, scale.silent) as watchers:
-                await asyncio.sleep(scale.silent_s / 3)
-                alone, before = [*watchers.delays_s], process.memory_info().rss
-                watchers.delays_s.clear()
-                dropped_s = await _beside(house, officer, scale)
-                beside, after = [*watchers.delays_s], process.memory_info().rss
-        finally:
-            publishing.stop()
-            await sending
-    growth_mb = (after - before) / 1e6
-    report.tell("silent sockets", scale.silent)
-    report.tell("dropped", len(dropped_s))
-    report.tell("dropped after", f"{max(dropped_s, default=0):.0f} s at most")
-    report.tell("memory growth", f"{growth_mb:.1f} MB")
-    report.tell("others", scale.silent)
-    report.tell("p50/p99 alone", in_ms(alone))
-    report.tell("p50/p99 beside", in_ms(beside))
-    report.expect(len(dropped_s) == scale.silent, f"{scale.silent - len(dropped_s)} silent sockets were kept")
-    report.expect(growth_mb < MOST_GROWTH_MB, f"memory grew by {growth_mb:.0f} MB")
+        async with publishing.going_on(), watching(house.engine.port, officer, scale.silent) as watchers:
+            for _ in range(scale.turns):
+                alone += await watchers.timed(asyncio.sleep(scale.turn_s))
+                turn = _Turn(house, officer, scale)
+                beside += await watchers.timed(turn.run())
+                gone_s += turn.gone_s
+                grown_mb.append(turn.grown_mb)
+            await publishing.end()
+    report = Report()
+    injected = scale.silent * scale.turns
+    report.sum_up("injected", injected)
+    report.sum_up("dropped", len(gone_s))
+    report.sum_up("delivered to others", len(alone) + len(beside))
+    report.sum_up("delivery p99", f"{p99(beside)}, without them {p99(alone)}")
+    report.tell("dropped after p50/max", f"{quantile(gone_s, 0.5):.1f} / {max(gone_s, default=0):.1f} s")
+    report.tell("most memory grown, each turn", ", ".join(f"{grown:.1f} MB" for grown in grown_mb))
+    report.tell(f"{scale.silent} others p50/p99/max beside", f"{in_ms(beside)} of {len(beside):,}")
+    report.tell(f"{scale.silent} others p50/p99/max without", f"{in_ms(alone)} of {len(alone):,}")
+    report.expect(len(gone_s) == injected, f"{injected - len(gone_s)} silent sockets were kept")
+    most_mb = MOST_GROWTH_MB * scale.silent
+    report.expect(max(grown_mb) < most_mb, f"memory grew by {max(grown_mb):.0f} MB")
     report.expect(watchers.lost == 0, f"{watchers.lost} of those that read were dropped, too")
     report.expect(bool(alone and beside), "nothing was delivered")
     return report
 
 
-async def _beside(house: House, token: str, scale: Scale) -> list[float]:
-    """Open the silent ones and wait until they are dropped; answer after how many seconds each was."""
-    silent = []
-    for _ in range(scale.silent):
-        socket = await RawSocket.connect(house.engine.port, receive_buffer=SMALL_BUFFER)
-        await socket.sign_in(token)
-        socket.subscribe(EVERYTHING, "1")
-        for number in range(2, 20):  # what fills the buffers of both systems soon
-            socket.subscribe(LARGE, str(number))
+class _Turn:
+    """Silent sockets from their first word until they are dropped, or for as long as we are patient."""
+
+    def __init__(self, house: House, token: str, scale: Scale) -> None:
+        self.gone_s: list[float] = []  # from when each stopped reading until the engine let go of it
+        self.grown_mb = 0.0
+        self._house = house
+        self._token = token
+        self._scale = scale
+        self._process = psutil.Process(house.engine.pid)
+        self._silent_since_s: dict[int, float] = {}  # by the port on our side
+
+    async def run(self) -> None:
+        """Open them, and look until they are gone."""
+        before = self._process.memory_info().rss
+        sockets = []
+        try:
+            for _ in range(self._scale.silent):
+                sockets.append(await self._silent())
+            deadline_s = time.monotonic() + self._scale.patience_s
+            while self._silent_since_s and time.monotonic() < deadline_s:
+                await asyncio.sleep(LOOK_AGAIN_S)
+                self._look()
+                self.grown_mb = max(self.grown_mb, (self._process.memory_info().rss - before) / 1e6)
+        finally:
+            for socket in sockets:
+                socket.abort()
+
+    async def _silent(self) -> RawSocket:
+        port, token = self._house.engine.port, self._token
+        socket = await RawSocket.signed_in(port, token, receive_buffer=SMALL_BUFFER)
         socket.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        silent.append(socket)
-    begin, dropped_s = time.monotonic(), list[float]()
-    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}) as http:
-        while len(dropped_s) < scale.silent and time.monotonic() - begin < scale.patience_s:
-            await asyncio.sleep(0.25)
-            open_now = await _subscribers(http, house) - scale.silent
-            dropped_s += [time.monotonic() - begin] * (scale.silent - open_now - len(dropped_s))
-    for socket in silent:
-        socket.abort()
-    return dropped_s
+        socket.subscribe(WIDE)
+        self._silent_since_s[socket.own_port] = time.monotonic()
+        return socket
 
-
-async def _subscribers(http: httpx.AsyncClient, house: House) -> int:
-    """Answer how many follow events, as the engine counts them."""
-    query = '{ metrics(names: ["live_subscribers"]) { figures { name value } } }'
-    answer = (await http.post(f"{house.engine.url}/graphql", json={"query": query})).json()
-    figures = {each["name"]: each["value"] for each in answer["data"]["metrics"]["figures"]}
-    return int(figures.get('live_subscribers{field="events"}', 0))
+    def _look(self) -> None:
+        """See which of our ports the engine is still connected to."""
+        connections = self._process.net_connections("tcp")
+        served = {port for connection in connections for port in connection.raddr[1:]}
+        for port in self._silent_since_s.keys() - served:
+            self.gone_s.append(time.monotonic() - self._silent_since_s.pop(port))

@@ -1,15 +1,19 @@
 """An engine with one known mistake, by which a scenario's check is shown to fail; started instead of the real one.
 
-broken_engine.py VARIANT serve ...
+odd_engine.py VARIANT serve ...
 """
 
 import logging
 import sys
+from itertools import count
 
 from engine.cli.app import main
 from engine.live.subscription import Subscription
+from engine.security.bearer import Viewer
 from gql import messages, serving, websocket
 from gql.messages import InvalidMessage
+
+MOST_LET_IN = 10
 
 
 def hasty() -> None:
@@ -28,10 +32,20 @@ def forgets_while_replaying() -> None:
 
     def forgetful(self: Subscription) -> object:
         if self._replay_to is not None:
-            self._buffer.clear()
+            self._empty_buffer()
         return take(self)
 
     Subscription._take = forgetful  # type: ignore[method-assign,assignment]
+
+
+def repeats_the_last() -> None:
+    """A subscriber who comes back gets the event again that it had last."""
+    first = Subscription._first_position
+
+    def earlier(self: Subscription) -> int:
+        return max(0, first(self) - (self._after is not None))
+
+    Subscription._first_position = earlier  # type: ignore[method-assign]
 
 
 def tells_tracebacks() -> None:
@@ -48,9 +62,39 @@ def tells_tracebacks() -> None:
     vars(websocket)["read_message"] = loud
 
 
+def closes_without_a_reason() -> None:
+    """Whatever a client has done, its socket is closed with the code for nothing special."""
+    close = websocket.Close.__init__
+
+    def indifferent(self: websocket.Close, code: int, reason: str) -> None:
+        close(self, 1000, reason)
+
+    websocket.Close.__init__ = indifferent  # type: ignore[method-assign]
+
+
+def turns_away() -> None:
+    """Only a few are let in."""
+    begin, begun = websocket.Session._begin, count(1)
+
+    async def begin_few(self: websocket.Session) -> Viewer:
+        if next(begun) > MOST_LET_IN:
+            raise websocket.Close(1013, "Try again later")
+        return await begin(self)
+
+    websocket.Session._begin = begin_few  # type: ignore[method-assign]
+
+
 VARIANTS = {
     each.__name__.replace("_", "-"): each
-    for each in (hasty, never_dropped, forgets_while_replaying, tells_tracebacks)
+    for each in (
+        hasty,
+        never_dropped,
+        forgets_while_replaying,
+        repeats_the_last,
+        tells_tracebacks,
+        closes_without_a_reason,
+        turns_away,
+    )
 }
 
 if __name__ == "__main__":

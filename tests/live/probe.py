@@ -1,6 +1,6 @@
 """Asks an engine a small query again and again until it is ended, then tells the times; started by a scenario.
 
-probe.py URL TOKEN
+probe.py URL, with a token on standard input.
 """
 
 import signal
@@ -22,11 +22,12 @@ def end(number: int, stack: object) -> None:
     raise Ended
 
 
-def main(url: str, token: str) -> None:
+def main(url: str) -> None:
     """Ask until SIGTERM."""
     times_ms, failed = list[float](), 0
+    headers = {"authorization": f"Bearer {sys.stdin.readline().strip()}"}
     signal.signal(signal.SIGTERM, end)
-    with httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False) as http:
+    with httpx.Client(headers=headers, timeout=30, trust_env=False) as http:
         try:
             while True:
                 begin = time.perf_counter()
@@ -43,7 +44,9 @@ def main(url: str, token: str) -> None:
     times_ms.sort()
     if times_ms:
         p50, p99 = times_ms[len(times_ms) // 2], times_ms[int(len(times_ms) * 0.99)]
-        print(f"p50/p99/max {p50:.0f}/{p99:.0f}/{times_ms[-1]:.0f} ms of {len(times_ms)}, {failed} failed")
+        print(
+            f"p50/p99/max {p50:.0f} / {p99:.0f} / {times_ms[-1]:.0f} ms of {len(times_ms)}, {failed} failed"
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""A proxy between clients and an engine, whose connections can be reset or fall silent; used by the scenarios."""
+"""A proxy between clients and an engine, whose connections are reset or fall silent; used by the scenarios of faults."""
 
 import asyncio
 import socket
 import struct
 from random import Random
+from types import TracebackType
+from typing import Self
 
 _CHUNK = 65_536
 _NO_LINGER = struct.pack("ii", 1, 0)  # closing sends a reset
@@ -26,24 +28,25 @@ class _Pair:
 
 
 class Proxy:
-    """Forwards connections to a port; `reset_one` and `silence_one` hurt a random one."""
+    """Forwards connections to a port while it is entered; `cut` hurts a random one."""
 
     def __init__(self, port: int, random: Random) -> None:
         self.hurt = 0
+        self.url = ""
         self._to = port
         self._random = random
-        self._pairs: set[_Pair] = set()
+        self._pairs: list[_Pair] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> str:
-        """Begin, and answer the address to connect to."""
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
 
-    async def close(self) -> None:
-        """End everything."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._server is not None
         self._server.close()
         for pair in [*self._pairs]:
@@ -52,22 +55,17 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def reset_one(self) -> None:
-        """Reset a random connection."""
-        if pair := self._chosen():
-            pair.reset()
-
-    def silence_one(self) -> None:
-        """Let a random connection fall silent: it stays open, and nothing comes through it any more."""
-        if pair := self._chosen():
-            pair.is_silent = True
-
-    def _chosen(self) -> _Pair | None:
-        alive = sorted((pair for pair in self._pairs if not pair.is_silent), key=id)
+    def cut(self, *, silent: bool) -> bool:
+        """Reset a random connection, or let it stay open while nothing comes through any more; tell if there was one."""
+        alive = [pair for pair in self._pairs if not pair.is_silent]
         if not alive:
-            return None
+            return False
+        pair = self._random.choice(alive)
+        pair.is_silent = True
+        if not silent:
+            pair.reset()
         self.hurt += 1
-        return self._random.choice(alive)
+        return True
 
     async def _connected(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         try:
@@ -76,14 +74,14 @@ class Proxy:
             near.transport.abort()
             return
         pair = _Pair(near, far)
-        self._pairs.add(pair)
+        self._pairs.append(pair)
         tasks = [
             asyncio.create_task(self._forward(pair, *ends)) for ends in ((reader, far), (far_reader, near))
         ]
         self._tasks.update(tasks)
         await asyncio.wait(tasks)
         self._tasks.difference_update(tasks)
-        self._pairs.discard(pair)
+        self._pairs.remove(pair)
         near.close()
         far.close()
 
@@ -93,6 +91,10 @@ class Proxy:
                 if not pair.is_silent:
                     writer.write(chunk)
                     await writer.drain()
-            writer.write_eof()
+            if (
+                not pair.is_silent
+            ):  # else neither side learns of the other's end: the engine must find out by itself
+                writer.write_eof()
         except OSError:
-            pair.reset()
+            if not pair.is_silent:
+                pair.reset()

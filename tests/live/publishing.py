@@ -1,6 +1,8 @@
 """Scripts that send mutations through everything that happens, each with an id of its own until it is acknowledged."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 
 import httpx
@@ -8,6 +10,8 @@ import httpx
 from tests.live.house import House
 
 CLIENTS = 4
+BEGUN_WITHIN_S = 30.0
+TRY_AGAIN_S = 0.05
 SUBMIT = """
 mutation ($input: SubmitOrderInput!) { submitOrder(input: $input) {
   __typename
@@ -27,16 +31,29 @@ class Publishing:
         self._pause_s = CLIENTS / per_s
         self._numbers = count()
         self._is_over = False
+        self._first = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def run(self) -> None:
-        """Send until `stop`; what was begun then is still acknowledged."""
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(CLIENTS):
-                tasks.create_task(self._send_on(number))
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Send until `end`, or until this is left."""
+        self._tasks = [asyncio.create_task(self._send_on(number)) for number in range(CLIENTS)]
+        try:
+            yield
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def stop(self) -> None:
-        """Begin nothing more."""
+    async def begun(self) -> None:
+        """Return when the first order is acknowledged. Raises TimeoutError."""
+        async with asyncio.timeout(BEGUN_WITHIN_S):
+            await self._first.wait()
+
+    async def end(self) -> None:
+        """Begin nothing more, and return when all that was begun is acknowledged."""
         self._is_over = True
+        await asyncio.gather(*self._tasks)
 
     async def _send_on(self, number: int) -> None:
         loop = asyncio.get_running_loop()
@@ -64,7 +81,10 @@ class Publishing:
                 body = {"query": SUBMIT, "variables": {"input": order}}
                 response = await http.post(f"{engine.url}/graphql", json=body)
                 outcome = response.json()["data"]["submitOrder"]
-                self.acknowledged.add(outcome["order"]["id"])
-                return
             except (httpx.HTTPError, ValueError, KeyError, TypeError):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(TRY_AGAIN_S)
+            else:
+                assert "order" in outcome, f"an order was answered with {outcome}"
+                self.acknowledged.add(outcome["order"]["id"])
+                self._first.set()
+                return

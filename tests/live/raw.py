@@ -4,10 +4,13 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-PATIENCE_S = 60.0
+PROTOCOL = "graphql-transport-ws"
+SWITCHING = 101
+PATIENCE_S = 30.0
 _FINAL, _MASKED = 0x80, 0x80
 _LENGTH_16, _LENGTH_64 = 126, 127
 _NO_MASK = b"\0\0\0\0"
@@ -30,6 +33,32 @@ def message(**said: Any) -> bytes:
     return frame(json.dumps(said).encode())
 
 
+def take_frames(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take what is whole from the front of a buffer of a server's frames: opcodes and payloads."""
+    while len(buffer) >= 2:
+        size, at = buffer[1] & 0x7F, 2
+        if size == _LENGTH_16:
+            size, at = int.from_bytes(buffer[2:4]), 4
+        elif size == _LENGTH_64:
+            size, at = int.from_bytes(buffer[2:10]), 10
+        if (
+            len(buffer) < at + size
+        ):  # also where the length itself is not whole: it is read as too small, `at` is not
+            return
+        opcode, payload = buffer[0] & 0x0F, bytes(buffer[at : at + size])
+        del buffer[: at + size]
+        yield opcode, payload
+
+
+def handshake(protocol: str = PROTOCOL, *, version: int = 13, key: str = "dGhlIHNhbXBsZSBub25jZQ==") -> bytes:
+    """Answer the head that asks for a socket."""
+    head = (
+        "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n"
+    )
+    return f"{head}Sec-WebSocket-Protocol: {protocol}\r\n\r\n".encode()
+
+
 class RawSocket:
     """One connection, from its handshake."""
 
@@ -37,38 +66,61 @@ class RawSocket:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def connect(
-        cls, port: int, *, protocol: str = "graphql-transport-ws", receive_buffer: int | None = None
-    ) -> "RawSocket":
-        """Connect and shake hands. Raises ConnectionError."""
+    async def open(cls, port: int, *, receive_buffer: int | None = None) -> "RawSocket":
+        """Connect, and say nothing yet. Raises OSError."""
         raw = socket.socket()
         raw.setblocking(False)
         if receive_buffer is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-        reader, writer = await asyncio.open_connection(sock=raw)
-        writer.write(
-            (
-                f"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-                f"Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
-            ).encode()
-        )
-        async with asyncio.timeout(PATIENCE_S):
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-            except asyncio.IncompleteReadError:
-                raise ConnectionError("no handshake") from None
-        if b" 101 " not in head.split(b"\r\n", 1)[0]:
-            raise ConnectionError(head.split(b"\r\n", 1)[0].decode())
-        return cls(reader, writer)
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+        except BaseException:
+            raw.close()
+            raise
+        return cls(*await asyncio.open_connection(sock=raw))
 
-    async def sign_in(self, token: str) -> None:
-        """Send connection_init and take the acknowledgement."""
-        self.writer.write(message(type="connection_init", payload={"authorization": f"Bearer {token}"}))
-        _, payload = await self.receive()
-        if b"connection_ack" not in payload:
-            raise ConnectionError(payload.decode(errors="replace"))
+    @classmethod
+    async def connect(cls, port: int, *, receive_buffer: int | None = None) -> "RawSocket":
+        """Connect and shake hands. Raises OSError."""
+        made = await cls.open(port, receive_buffer=receive_buffer)
+        try:
+            made.writer.write(handshake())
+            async with asyncio.timeout(PATIENCE_S):
+                status = await made.status()
+            if status != SWITCHING:
+                raise ConnectionError(f"the handshake was answered with {status}")
+        except BaseException:
+            made.abort()
+            raise
+        return made
+
+    @classmethod
+    async def signed_in(cls, port: int, token: str, *, receive_buffer: int | None = None) -> "RawSocket":
+        """Connect, and send connection_init until it is acknowledged. Raises OSError."""
+        made = await cls.connect(port, receive_buffer=receive_buffer)
+        try:
+            made.writer.write(message(type="connection_init", payload={"authorization": f"Bearer {token}"}))
+            async with asyncio.timeout(PATIENCE_S):
+                _, payload = await made.receive()
+            if b"connection_ack" not in payload:
+                raise ConnectionError(payload.decode(errors="replace"))
+        except BaseException:
+            made.abort()
+            raise
+        return made
+
+    @property
+    def own_port(self) -> int:
+        """The port on our side."""
+        return int(self.writer.get_extra_info("sockname")[1])
+
+    async def status(self) -> int:
+        """Answer the status that the server's head begins with. Raises ConnectionError."""
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            return int(head.split(b" ", 2)[1])
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError, ValueError):
+            raise ConnectionError("no handshake") from None
 
     def subscribe(self, query: str, operation_id: str = "1", **variables: Any) -> None:
         """Begin an operation."""
@@ -94,7 +146,7 @@ class RawSocket:
             return first & 0x0F, payload
 
     async def close_code(self) -> int:
-        """Read on until the other side closes, and answer its code; 1006 without one."""
+        """Read on until the other side closes, and answer its code; 1006 without one. Raises TimeoutError."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while True:

@@ -1,10 +1,12 @@
 """What one scenario has shown: a line, figures below it, and the promises it saw broken; filled by the scenarios."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _NAME_WIDTH = 16
 _FIGURE_WIDTH = 34
+_WIDTH = 118
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class Report:
 
     def page(self, name: str) -> list[str]:
         """Answer the line, and what belongs below it."""
-        below = [f"  {figure:{_FIGURE_WIDTH}} {value}" for figure, value in self.figures]
+        below = [line for figure, value in self.figures for line in _wrapped(figure, value)]
         return [self.words(name), *below, *(f"  BROKEN: {words}" for words in self.complaints)]
 
 
@@ -58,6 +60,11 @@ def in_ms(values: Sequence[float]) -> str:
     """Answer the median, the 99th percentile and the largest of seconds, in milliseconds."""
     largest = max(values, default=0.0) * 1000
     return f"{quantile(values, 0.5) * 1000:.0f} / {quantile(values, 0.99) * 1000:.0f} / {largest:.0f} ms"
+
+
+def _wrapped(figure: str, value: str) -> list[str]:
+    first = f"  {figure:{_FIGURE_WIDTH}} "
+    return textwrap.wrap(value, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first]
 
 
 def _shown(value: object) -> str:

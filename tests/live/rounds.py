@@ -14,13 +14,15 @@ LIMIT_S = 900.0  # of a whole scenario; the longest takes a few minutes
 
 async def run_scenario(run: Run, folder: Path, scale: Scale, seed: int) -> Report:
     """Answer what a scenario has shown; what breaks it is a complaint. Raises ServerUnavailable."""
+    limit = asyncio.timeout(LIMIT_S)
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with limit:
             return await run(folder, scale, Random(seed))
     except ServerUnavailable:
         raise
     except TimeoutError:
-        return Report(complaints=[f"did not end within {LIMIT_S:g} s"])
+        over = f"did not end within {LIMIT_S:g} s" if limit.expired() else "an answer did not come in time"
+        return Report(complaints=[over])
     except Exception as error:  # an engine that does not start, a connection that nobody was to lose
         return Report(complaints=[_words(error)])
 

@@ -12,7 +12,9 @@ class Scale:
     redis_restarts: int
     freezes: int  # of Redis: stopped for a while, not dead
     kills: int  # of subscribers' connections
-    orders_per_s: float  # each leaves three events
+    between_s: float  # two faults, at most
+    orders_per_s: float  # each leaves two events
+    complete_s: float  # after the faults, until everybody must have got everything
     silent: int  # sockets that never read, beside as many that do
     turns: int  # without them and beside them, in turn
     turn_s: float
@@ -24,6 +26,7 @@ class Scale:
     ]  # of them; in a watched one an operator asks meanwhile, in others nothing else happens
     storm_s: float  # in which all must have come back
     odd: str = ""  # a variant of the engine that is quicker to see
+    prepared: str = ""  # a SQLite file with empty tables to begin with, which takes half the time
 
 
 WHOLE = Scale(
@@ -32,7 +35,9 @@ WHOLE = Scale(
     redis_restarts=24,
     freezes=6,
     kills=100,
-    orders_per_s=70.0,
+    between_s=0.7,
+    orders_per_s=100.0,
+    complete_s=60.0,
     silent=100,
     turns=2,
     turn_s=10.0,
@@ -44,11 +49,13 @@ WHOLE = Scale(
 )
 SHORT = Scale(
     subscribers=5,
-    restarts=2,
+    restarts=3,
     redis_restarts=2,
     freezes=1,
     kills=10,
+    between_s=0.3,
     orders_per_s=30.0,
+    complete_s=60.0,
     silent=5,
     turns=1,
     turn_s=0.5,
@@ -64,8 +71,10 @@ TINY = Scale(
     restarts=0,
     redis_restarts=0,
     freezes=0,
-    kills=12,
+    kills=10,
+    between_s=0.3,
     orders_per_s=40.0,
+    complete_s=4.0,
     silent=3,
     turns=1,
     turn_s=0.2,
