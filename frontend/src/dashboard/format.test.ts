@@ -17,6 +17,7 @@ test('quantities keep their decimals', () => {
 test('a share of nothing is nothing', () => {
   expect(share('5', '0')).toBe(0)
   expect(percent(share('4', '5'))).toBe('80%')
+  expect(percent(-0.0001)).toBe('0%')
 })
 
 test.each([

@@ -23,7 +23,7 @@ export function share(part: string, whole: string): number {
 }
 
 export function percent(value: number): string {
-  return new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 }).format(value)
+  return new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1, signDisplay: 'negative' }).format(value)
 }
 
 /** A moment as people say it: "12 seconds ago". */

@@ -13,7 +13,7 @@ import { duration, relativeTime, words } from '../format'
 import { useClient, useLive } from '../use-live'
 import { useNow } from '../use-now'
 
-type Health = LiveHealthSubscription['health']
+type Health = LiveHealthSubscription['health'] & { readonly startedMs: number }
 const nothing = (): Record<string, never> => ({})
 const LOOKS: Record<string, string> = { HEALTHY: 'text-good', UP: 'text-good', DISABLED: 'text-soft', DOWN: 'text-bad', DEGRADED: 'text-warn', CRITICAL: 'text-bad', ERROR: 'text-bad', WARNING: 'text-warn' }
 
@@ -22,7 +22,7 @@ export function TradingEngineStatus({ isBrief = false }: { readonly isBrief?: bo
     LiveHealthDocument,
     nothing,
     (kept: Health | null | undefined) => kept ?? null,
-    (_, item): Health | null => item.health,
+    (_, { health }): Health | null => ({ ...health, startedMs: Date.now() - health.uptimeSeconds * 1_000 }),
   )
   const alerts = useLive(LiveAlertsDocument, nothing, (): ById<AlertLine> => new Map(), withAlert)
   const standing = [...alerts.state.values()].sort(byLevel)
@@ -63,6 +63,7 @@ function Tab({ value, children }: { readonly value: string; readonly children: R
 }
 
 function HealthView({ health, isBrief }: { readonly health: Health; readonly isBrief: boolean }): ReactNode {
+  const now = useNow()
   return (
     <>
       <p>
@@ -73,7 +74,7 @@ function HealthView({ health, isBrief }: { readonly health: Health; readonly isB
         <span className={`font-semibold ${LOOKS[health.status] ?? ''}`}>{words(health.status)}</span>
       </p>
       <p className="text-sm text-soft">
-        running for {duration(health.uptimeSeconds)}, version {health.version}
+        running for {duration(Math.max(0, now - health.startedMs) / 1_000)}, version {health.version}
       </p>
       {health.reasons.length > 0 && (
         <ul className="mt-2 list-disc pl-5 text-sm">

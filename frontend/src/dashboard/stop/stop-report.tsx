@@ -31,7 +31,8 @@ function Fates({ title, orders }: { readonly title: string; readonly orders: rea
       <ul>
         {orders.map((order) => (
           <li key={order.id} data-testid="order-fate">
-            {words(order.side)} {figure(order.leavesQuantity)} {order.symbol}: {words(order.status)}
+            {words(order.side)} {figure(order.quantity)} {order.symbol}: {words(order.status)}
+            {Number(order.filledQuantity) > 0 && `, ${figure(order.filledQuantity)} filled`}
           </li>
         ))}
       </ul>
