@@ -30,7 +30,8 @@ _PAGE_HEADERS = _SAFE | {
     "cache-control": "no-store",
 }
 _YEAR_S = 365 * 86400
-DASHBOARD_ROUTES = ("/", "/trading-engine")  # that the page itself tells apart; the same file for all
+# The page itself tells them apart: all are the same file.
+DASHBOARD_ROUTES = ("/", "/orders", "/strategies", "/trading-engine", "/configuration")
 _BASE = '<base href="./" />'  # as the page has it: here the server writes where the application is mounted
 NOT_BUILT = "The pages are not built here. Run `make pages`, then reload.\n"
 

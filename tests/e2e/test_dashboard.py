@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -13,7 +14,13 @@ pytestmark = pytest.mark.browser
 
 PATIENCE_MS = 30_000  # a bound for a busy machine
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-HOLD_MS = 1_500  # longer than the button wants
+AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+DEPLOY = """
+mutation { deployStrategy(input: {
+  clientDeploymentId: "dashboard", name: "Crossing", kind: "moving_average_crossover", symbols: ["IBM"],
+  parameters: {fast: 2, slow: 4, quantity: "1"}
+}) { __typename ... on StrategyDeployed { strategy { id } } ... on Refused { message } } }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +120,89 @@ def test_what_a_script_does_is_seen(engine: TradingEngine, visit: Visit) -> None
     expect(page.get_by_test_id("engine-status")).to_be_visible()
     visit.show("engine")
     assert visit.faults == []
+
+
+def test_an_order_is_checked_as_it_is_written_and_sent_once(engine: TradingEngine, visit: Visit) -> None:
+    """The checks say why it would be denied; what is sent is seen among the orders, and can be taken back there."""
+    page = visit.page
+    page.get_by_role("link", name="Orders").click()
+    page.get_by_label("Symbol").fill("msft")
+    page.get_by_label("Quantity").fill("999999")
+    preview = page.get_by_test_id("preview")
+    expect(preview).to_have_attribute("data-allowed", "false")
+    page.get_by_text("limit", exact=True).click()
+    page.get_by_label("Limit price").fill("1")
+    page.get_by_label("Quantity").fill("7")
+    expect(preview).to_have_attribute("data-allowed", "true")
+    page.get_by_role("button", name="Buy 7 MSFT").click()
+    expect(page.get_by_test_id("ticket-outcome")).to_have_text("The order is accepted.")
+    order = page.get_by_test_id("order").filter(has_text="limit, client")
+    expect(order).to_have_count(1)
+    visit.show("orders")
+    order.get_by_role("button", name="Cancel").click()
+    expect(order).to_have_attribute("data-status", "CANCELLED")
+    assert visit.faults == []
+
+
+def test_a_setting_is_changed_with_a_reason(engine: TradingEngine, visit: Visit) -> None:
+    """Out of its bounds it is refused in words; within them the change is the API's, with who and when."""
+    page = visit.page
+    page.get_by_role("link", name="Configuration").click()
+    setting = page.locator('[data-key="order_timeout_seconds"]')
+    setting.get_by_role("textbox").fill("-1")
+    setting.get_by_label("Why").fill("tried the bounds")
+    setting.get_by_role("button", name="Change").click()
+    expect(setting.get_by_role("alert")).to_contain_text("must be")
+    setting.get_by_role("textbox").first.fill("301")
+    setting.get_by_role("button", name="Change").click()
+    expect(setting).to_contain_text("version 2, by operator")
+    visit.show("configuration")
+    with client_of(engine.url, engine.token("operator", "OPERATOR")) as client:
+        config = {entry["key"]: entry["value"] for entry in client.ask("{ config { key value } }")["config"]}
+    assert config["order_timeout_seconds"] == "301"
+    assert visit.faults == []
+
+
+def test_a_strategy_is_paused_and_resumed(engine: TradingEngine, visit: Visit) -> None:
+    """What a script deploys appears by itself; the page follows what is done to it."""
+    page = visit.page
+    page.get_by_role("link", name="Strategies").click()
+    expect(page.get_by_text("No strategy is deployed.")).to_be_visible()
+    with client_of(engine.url, engine.token("operator", "OPERATOR")) as client:
+        deployed = client.ask(DEPLOY)["deployStrategy"]
+    assert deployed["__typename"] == "StrategyDeployed", deployed
+    strategy = page.get_by_test_id("strategy")
+    expect(strategy).to_have_attribute("data-status", "RUNNING")
+    strategy.get_by_role("button", name="Pause").click()
+    expect(strategy).to_have_attribute("data-status", "PAUSED")
+    visit.show("strategies")
+    strategy.get_by_role("button", name="Resume").click()
+    expect(strategy).to_have_attribute("data-status", "RUNNING")
+    strategy.get_by_role("button", name="Pause").click()
+    expect(strategy).to_have_attribute("data-status", "PAUSED")
+    assert visit.faults == []
+
+
+@pytest.mark.parametrize("path", ["", "orders", "strategies", "trading-engine", "configuration"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_on_a_page_shuts_anybody_out(
+    engine: TradingEngine, visit: Visit, path: str, scheme: Literal["light", "dark"]
+) -> None:
+    """Axe finds nothing (WCAG 2.2 A and AA), and from 360 pixels on nothing runs out of the page."""
+    page = visit.page
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{engine.url}/{path}")
+    visit.trading_is("ACTIVE")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        ".then(({violations}) => violations.map(({id, nodes}) => id + ': ' + nodes.map((n) => n.html).join(' ')))"
+    )
+    assert found == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    visit.show(f"{path or 'overview'}-{scheme}")
 
 
 def test_the_stop_is_held_not_clicked(visit: Visit) -> None:

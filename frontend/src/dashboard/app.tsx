@@ -13,6 +13,9 @@ import { TradingBanner, type TradingState } from './stop/trading-banner'
 import { useAnswer, useClient, useLive, useSince } from './use-live'
 import { useNow } from './use-now'
 
+const OrdersPage = lazy(() => import('./orders/orders-page').then((page) => ({ default: page.OrdersPage })))
+const StrategiesPage = lazy(() => import('./strategies/strategies-page').then((page) => ({ default: page.StrategiesPage })))
+const ConfigurationPage = lazy(() => import('./configuration/configuration-page').then((page) => ({ default: page.ConfigurationPage })))
 const EnginePage = lazy(() => import('./engine-status/trading-engine-page').then((page) => ({ default: page.TradingEnginePage })))
 
 interface AppProps {
@@ -23,7 +26,10 @@ interface AppProps {
 
 const ROUTES = [
   { path: '', name: 'Overview' },
+  { path: 'orders', name: 'Orders' },
+  { path: 'strategies', name: 'Strategies' },
   { path: 'trading-engine', name: 'Engine' },
+  { path: 'configuration', name: 'Configuration' },
 ] as const
 
 export function App({ session, notice, onSignOut }: AppProps): ReactNode {
@@ -36,21 +42,21 @@ export function App({ session, notice, onSignOut }: AppProps): ReactNode {
   const me = useAnswer(WhoAmIDocument, {}, session.user)
   return (
     <div className="flex min-h-full flex-col bg-sunk text-ink">
-      <header className="sticky top-0 z-10 flex flex-wrap items-center gap-x-4 gap-y-2 border-b border-line bg-page px-4 py-2">
+      <header className="sticky top-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-page px-4 py-2">
         <img src={markAddress} alt="" width="22" height="22" />
         <strong className="mr-2">Quantum Leap</strong>
-        <nav aria-label="Views" className="flex gap-1">
+        <nav aria-label="Views" className="flex flex-wrap gap-1">
           {ROUTES.map(({ path, name }) => (
             <NavLink
               key={path}
               to={path === '' ? '/' : path}
               end
-              className={({ isActive }) => `rounded-lg px-3 py-1 text-sm ${isActive ? 'bg-sunk font-semibold' : 'text-soft hover:text-ink'}`}
+              className={({ isActive }) => `rounded-lg px-2.5 py-1 text-sm ${isActive ? 'bg-sunk font-semibold' : 'text-soft hover:text-ink'}`}
             >
               {name}
             </NavLink>
           ))}
-          <a className="rounded-lg px-3 py-1 text-sm text-soft hover:text-ink" href="graphiql">
+          <a className="rounded-lg px-2.5 py-1 text-sm text-soft hover:text-ink" href="graphiql">
             GraphiQL
           </a>
         </nav>
@@ -63,7 +69,7 @@ export function App({ session, notice, onSignOut }: AppProps): ReactNode {
         <Connection />
         <span className="text-sm">
           <span data-testid="session-user">{session.user}</span>
-          <span className="ml-2 rounded-full border border-line px-2 py-0.5 text-xs text-soft" data-testid="session-role">
+          <span className="ml-2 hidden rounded-full border border-line px-2 py-0.5 text-xs text-soft 2xl:inline" data-testid="session-role">
             {session.role.replaceAll('_', ' ').toLowerCase()}
           </span>
         </span>
@@ -77,6 +83,9 @@ export function App({ session, notice, onSignOut }: AppProps): ReactNode {
         <Suspense fallback={<p className="text-soft">Loading…</p>}>
           <Routes>
             <Route index element={<Overview />} />
+            <Route path="orders" element={<OrdersPage />} />
+            <Route path="strategies" element={<StrategiesPage />} />
+            <Route path="configuration" element={<ConfigurationPage />} />
             <Route path="trading-engine" element={<EnginePage />} />
             <Route path="*" element={<NotFound />} />
           </Routes>

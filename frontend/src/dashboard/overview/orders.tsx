@@ -9,6 +9,7 @@ interface OrdersProps {
   readonly isReady: boolean
   readonly isStale: boolean
   readonly fault: string | null
+  readonly onTakeBack?: (id: string) => void
 }
 
 const LOOKS: Partial<Record<OrderLine['status'], string>> = {
@@ -19,7 +20,7 @@ const LOOKS: Partial<Record<OrderLine['status'], string>> = {
   EXPIRED: 'text-soft',
 }
 
-export function Orders({ orders, ...live }: OrdersProps): ReactNode {
+export function Orders({ orders, onTakeBack, ...live }: OrdersProps): ReactNode {
   const shown = [...orders.values()].sort((one, other) => Number(isWorking(other)) - Number(isWorking(one)) || newestFirst(one, other))
   const head = (
     <>
@@ -44,6 +45,11 @@ export function Orders({ orders, ...live }: OrdersProps): ReactNode {
           <td className="number">{order.limitPrice ?? order.stopPrice ? figure(order.limitPrice ?? order.stopPrice) : 'market'}</td>
           <td>
             <span className={LOOKS[order.status] ?? 'font-semibold'}>{words(order.status)}</span>
+            {onTakeBack !== undefined && isWorking(order) && (
+              <button type="button" className="button ml-2" onClick={() => onTakeBack(order.id)}>
+                Cancel
+              </button>
+            )}
             {order.reason !== null && <span className="block text-xs text-soft">{order.reason}</span>}
           </td>
         </tr>
