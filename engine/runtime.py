@@ -46,6 +46,7 @@ from engine.strategies.moving_average import MovingAverageCrossover
 from engine.strategies.performance import Performance
 from engine.strategies.runner import StrategyRunner
 from engine.strategies.signals import Signals
+from engine.trading.equity import EquityKeeper
 from engine.trading.execution import Execution, VenueTold
 from engine.trading.halts import Halts
 from engine.trading.kill_switch import KillSwitch
@@ -163,6 +164,7 @@ class Engine:
             bus=self.bus,
             publish=self.publish,
             performance=Performance(ledger, self.quotes, self.clock),
+            equity=EquityKeeper(ledger, self.clock, lambda: self.orders.valuation),
         )
         plan = FeedPlan.of(settings.replay, settings.instruments, settings.speed, settings.currency)
         self.desk = Desk(parts, plan)

@@ -7,6 +7,7 @@ import strawberry
 
 from engine.monitoring.health import ComponentStatus, HealthStatus
 from engine.security.permissions import Permission
+from engine.strategies.parameters import ParameterType
 from engine.trading.halts import TradingStatus
 from models.alert import AlertCategory, AlertLevel, AlertStatus
 from models.audit import AuditOutcome
@@ -88,6 +89,15 @@ described(
         "PAUSED": "Sees bars, signals nothing; can be resumed.",
         "STOPPED": "Ended for good.",
         "FAILED": "Ended by an error, told in `reason`.",
+    },
+)
+described(
+    ParameterType,
+    "How the text of a strategy's parameter is read.",
+    {
+        "INTEGER": "A whole number.",
+        "DECIMAL": "A decimal in plain notation.",
+        "STRING": "Printable text.",
     },
 )
 described(
@@ -324,6 +334,7 @@ __all__ = [
     "OrderSide",
     "OrderStatus",
     "OrderType",
+    "ParameterType",
     "Permission",
     "Priority",
     "Role",

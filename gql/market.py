@@ -28,6 +28,9 @@ Symbols = Annotated[
 class Quote:
     symbol: str = strawberry.field(description="What is priced.")
     last: Decimal = strawberry.field(description="The last price: the bar's close.")
+    previous_close: Decimal | None = strawberry.field(
+        description="The last price of the market day before; null before one was heard of."
+    )
     open: Decimal = strawberry.field(description="The first price of the bar.")
     high: Decimal = strawberry.field(description="The highest price of the bar.")
     low: Decimal = strawberry.field(description="The lowest price of the bar.")
@@ -42,6 +45,7 @@ class Quote:
         return cls(
             symbol=quote.symbol,
             last=quote.last,
+            previous_close=quote.previous_close,
             open=quote.open,
             high=quote.high,
             low=quote.low,
@@ -104,6 +108,7 @@ def _told(value: object) -> MarketQuote | None:
         market_time=_moment(value["market_time"]),
         received_at=_moment(value["received_at"]),
         source=str(value["source"]),
+        previous_close=None if value["previous_close"] is None else Decimal(str(value["previous_close"])),
     )
 
 

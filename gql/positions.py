@@ -8,6 +8,7 @@ from typing import Annotated
 
 import strawberry
 
+from engine.trading.equity import read_day_profit
 from engine.trading.portfolio import (
     STALE_AFTER_REFRESHES,
     PositionView,
@@ -23,6 +24,7 @@ from gql.fields import query, subscription
 from gql.inputs import LONGEST_SYMBOL, bounded
 from gql.ownership import visible
 from models.account import Account
+from models.equity import EquityPoint as EquityRow
 from models.event import EventType
 from models.execution import Execution as ExecutionRow
 from models.position import Position as PositionRow
@@ -115,11 +117,25 @@ class Portfolio:
     cash: Decimal = strawberry.field(description="Cash in the account.")
     equity: Decimal = strawberry.field(description="Cash plus the value of all positions.")
     exposure: Decimal = strawberry.field(description="The sum of all positions' sizes.")
+    day_pnl: Decimal | None = strawberry.field(
+        description="Profit since the close of the market day before, commission included. Null while a price of that "
+        "close is not known, and on a day with more than 5,000 fills."
+    )
     starting_cash: Decimal = strawberry.field(description="The cash the account began with.")
     realized_pnl: Decimal = strawberry.field(description="Profit of what was sold, commission apart.")
     unrealized_pnl: Decimal = strawberry.field(description="Profit if everything were closed now.")
     commission_paid: Decimal = strawberry.field(description="Commission paid since the account began.")
     positions: list[Position] = strawberry.field(description="Open positions by symbol.")
+
+
+@strawberry.type(description="What an account was worth at one moment.")
+class EquityPoint:
+    at: datetime = strawberry.field(description="When.")
+    equity: Decimal = strawberry.field(description="Cash plus the value of all positions.")
+
+    @classmethod
+    def of(cls, row: EquityRow) -> "EquityPoint":
+        return cls(at=row.at, equity=row.equity)
 
 
 @strawberry.type(
@@ -227,18 +243,35 @@ class PositionQueries:
         if owner is None or not await Account.filter(user_id=owner).exists():
             return None
         read = await read_portfolio(owner, context.engine.orders.valuation, max_age_s(context))
+        held = {view.row.symbol: view.row.quantity for view in read.positions}
         return Portfolio(
             user_id=strawberry.ID(owner),
             currency=context.engine.settings.currency,
             cash=read.cash,
             equity=read.equity,
             exposure=read.exposure,
+            day_pnl=await read_day_profit(owner, held, context.engine.quotes),
             starting_cash=read.starting_cash,
             realized_pnl=read.realised_profit,
             unrealized_pnl=read.unrealised_profit,
             commission_paid=read.commission_paid,
             positions=[Position.of(view) for view in read.positions],
         )
+
+    @query(
+        "What an account was worth, newest first: a point for each minute in which that changed, for 30 days."
+    )
+    async def equity_history(
+        self,
+        info: Info,
+        user_id: UserId = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[EquityPoint]:
+        points = EquityRow.filter(user_id=_owner(info.context, user_id) or "")
+        return await connection(points, "id", requested(first, after, last, before), EquityPoint.of)
 
     @query("Every limit and how much room it leaves; empty for a user you may not see.")
     async def risk_limits(self, info: Info, user_id: UserId = None) -> list[RiskLimit]:

@@ -9,8 +9,10 @@ import strawberry
 
 from engine.errors import Refusal, invalid
 from engine.strategies.deployments import DeployStrategy
+from engine.strategies.kinds import StrategyKind as Described
+from engine.strategies.parameters import Parameter
 from engine.strategies.signals import SubmitSignal
-from gql.choices import OrderSide, StrategyStatus
+from gql.choices import OrderSide, ParameterType, StrategyStatus
 from gql.connections import After, Before, Connection, First, Last, connection, requested
 from gql.context import Context, Info
 from gql.events import TradingEvent
@@ -51,6 +53,43 @@ class Strategy:
             deployed_at=row.deployed_at,
             updated_at=row.updated_at,
         )
+
+
+@strawberry.type(description="One setting of a kind of strategies.")
+class StrategyParameter:
+    name: str = strawberry.field(description="The parameter.")
+    type: ParameterType = strawberry.field(description="How its text is read.")
+    default: str = strawberry.field(description="What it is where nothing is said.")
+    minimum: str = strawberry.field(description="The least it may be; of a STRING, its length.")
+    maximum: str = strawberry.field(description="The most it may be; of a STRING, its length.")
+    description: str = strawberry.field(description="What it means.")
+
+    @classmethod
+    def of(cls, parameter: Parameter) -> "StrategyParameter":
+        return cls(
+            name=parameter.name,
+            type=parameter.type,
+            default=_plain(parameter.default),
+            minimum=_plain(parameter.minimum),
+            maximum=_plain(parameter.maximum),
+            description=parameter.description,
+        )
+
+
+@strawberry.type(description="A kind of strategies that can be put to work, and what it takes.")
+class StrategyKind:
+    kind: str = strawberry.field(description="Its name, for `deployStrategy`.")
+    description: str = strawberry.field(description="What it does.")
+    parameters: list[StrategyParameter] = strawberry.field(description="Its settings.")
+
+    @classmethod
+    def of(cls, kind: Described) -> "StrategyKind":
+        parameters = [StrategyParameter.of(parameter) for parameter in kind.parameters]
+        return cls(kind=kind.kind, description=kind.description, parameters=parameters)
+
+
+def _plain(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 @strawberry.type(description="One market day of one strategy.")
@@ -168,6 +207,10 @@ class StrategyQueries:
         if status is not None:
             query = query.filter(status=status)
         return await connection(query, "id", requested(first, after, last, before), Strategy.of)
+
+    @query("What can be put to work with `deployStrategy`, and the parameters of each.")
+    def strategy_kinds(self, info: Info) -> list[StrategyKind]:
+        return [StrategyKind.of(kind) for kind in info.context.engine.deployments.kinds()]
 
     @query("A strategy's market days, newest first; empty for one you may not see.")
     async def strategy_performance(

@@ -6,6 +6,7 @@ MODULES = (
     "models.audit",
     "models.config",
     "models.credential",
+    "models.equity",
     "models.event",
     "models.halt",
     "models.handling",

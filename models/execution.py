@@ -29,4 +29,9 @@ class Execution(Record):
 
     class Meta:
         table = "trading_executions"
-        indexes = (("user_id", "id"), ("order_id", "id"), ("strategy_id", "market_time"))
+        indexes = (
+            ("user_id", "id"),
+            ("user_id", "market_time"),
+            ("order_id", "id"),
+            ("strategy_id", "market_time"),
+        )

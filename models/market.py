@@ -2,7 +2,7 @@
 
 from tortoise import fields
 
-from models.fields import amount, moment
+from models.fields import amount, amount_or_null, moment
 from models.record import Record
 
 
@@ -15,6 +15,7 @@ class MarketQuote(Record):
     high = amount('"{}" > 0')
     low = amount('"{}" > 0')
     volume = amount('"{}" >= 0')
+    previous_close = amount_or_null('"{}" > 0')
     market_time = moment()
     received_at = moment()
     source = fields.CharField(max_length=120)

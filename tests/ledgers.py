@@ -21,6 +21,7 @@ from engine.ledger.unit import Unit
 from models.account import Account
 from models.alert import Alert, AlertCategory, AlertLevel, AlertStatus
 from models.credential import BrokerCredential
+from models.equity import EquityPoint
 from models.event import EventType
 from models.execution import Execution
 from models.halt import Halt, HaltScope
@@ -136,6 +137,7 @@ def _of_user() -> list[Model]:
             entity_id="ord_1",
             created_at=NOON,
         ),
+        EquityPoint(id="eqp_1", user_id="usr_ana", at=NOON, equity=ONE),
         Position(
             id="pos_1",
             user_id="usr_ana",

@@ -27,6 +27,7 @@ from engine.market.quotes import Quote, QuoteBook
 from engine.market.replay import ReplayFeed
 from engine.strategies.performance import Performance
 from engine.strategies.runner import StrategyRunner
+from engine.trading.equity import EquityKeeper
 from engine.trading.execution import Execution, book_of_ledger
 from engine.trading.orders import Orders
 from engine.venues.paper import PaperVenue
@@ -83,6 +84,7 @@ class DeskParts:
     bus: Bus
     publish: Callable[[str, object], None]
     performance: Performance
+    equity: EquityKeeper
 
 
 class Desk:
@@ -97,7 +99,7 @@ class Desk:
         self._failure: FeedStatus | None = None
         self._keeper = QuoteKeeper(parts.clock)
         self._task: asyncio.Task[None] | None = None
-        self._pruning: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []
 
     @property
     def feed_status(self) -> FeedStatus | None:
@@ -149,17 +151,20 @@ class Desk:
         await parts.runner.load()
         self.is_active = True
         await parts.bus.start(handlers)
-        self._pruning = asyncio.create_task(self._prune(), name="retention")
+        self._keeping = [
+            asyncio.create_task(self._prune(), name="retention"),
+            asyncio.create_task(parts.equity.run(), name="equity-curve"),
+        ]
         if self._feed is not None:
             self._task = asyncio.create_task(self._run(self._feed), name="feed")
             await asyncio.sleep(0)  # let it begin: whoever asks next is told LIVE
 
     async def close(self) -> None:
         """Stop in the opposite order; what the venue reported is recorded first."""
-        for task in (self._task, self._pruning):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        tasks = [*([self._task] if self._task else []), *self._keeping]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if not self._has_begun:
             return
         self._has_begun = False

@@ -6,7 +6,17 @@ from engine.clock import Clock
 from engine.market.quotes import Quote
 from models.market import MarketQuote
 
-FIELDS = ("last_price", "open", "high", "low", "volume", "market_time", "received_at", "source")
+FIELDS = (
+    "last_price",
+    "open",
+    "high",
+    "low",
+    "volume",
+    "market_time",
+    "received_at",
+    "source",
+    "previous_close",
+)
 
 
 def to_row(quote: Quote) -> MarketQuote:
@@ -21,6 +31,7 @@ def to_row(quote: Quote) -> MarketQuote:
         market_time=quote.market_time,
         received_at=quote.received_at,
         source=quote.source,
+        previous_close=quote.previous_close,
     )
 
 
@@ -36,6 +47,7 @@ def from_row(row: MarketQuote) -> Quote:
         market_time=row.market_time,
         received_at=row.received_at,
         source=row.source,
+        previous_close=row.previous_close,
     )
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from engine.clock import Clock
@@ -15,7 +15,10 @@ MAX_BARS_PER_SYMBOL = 500
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The latest bar of a symbol; `last` is its close. `market_time` is the data's, `received_at` ours."""
+    """The latest bar of a symbol; `last` is its close. `market_time` is the data's, `received_at` ours.
+
+    `previous_close` is the last price of the market day before, as far as it was heard of.
+    """
 
     symbol: str
     last: Decimal
@@ -26,6 +29,7 @@ class Quote:
     market_time: datetime
     received_at: datetime
     source: str
+    previous_close: Decimal | None = None
 
 
 class QuoteBook:
@@ -48,7 +52,7 @@ class QuoteBook:
     def update(self, step: MarketStep, source: str) -> tuple[Quote, ...]:
         """Take in a step and answer its quotes."""
         now = self._clock.now()
-        quotes = tuple(_quote(bar, now, source) for bar in step.bars)
+        quotes = tuple(_quote(bar, now, source, self._previous_close(bar)) for bar in step.bars)
         for bar, quote in zip(step.bars, quotes, strict=True):
             self._put(quote)
             self._bars.setdefault(bar.symbol, deque(maxlen=MAX_BARS_PER_SYMBOL)).append(bar)
@@ -62,6 +66,11 @@ class QuoteBook:
         """Answer every quote, in order of symbol."""
         return tuple(self._quotes[symbol] for symbol in sorted(self._quotes))
 
+    @property
+    def market_day(self) -> date | None:
+        """Answer the market's present day: the latest of any symbol."""
+        return max((quote.market_time.date() for quote in self._quotes.values()), default=None)
+
     def bars(self, symbol: str, limit: int = MAX_BARS_PER_SYMBOL) -> tuple[Bar, ...]:
         """Answer the latest bars of a symbol, oldest first."""
         return tuple(self._bars.get(symbol, ()))[-limit:] if limit > 0 else ()
@@ -70,6 +79,13 @@ class QuoteBook:
         """Tell whether the quote was received longer ago than `max_age_s` seconds of our clock, or never."""
         quote = self._quotes.get(symbol)
         return quote is None or (self._clock.now() - quote.received_at).total_seconds() > max_age_s
+
+    def _previous_close(self, bar: Bar) -> Decimal | None:
+        before = self._quotes.get(bar.symbol)
+        if before is None or before.market_time.date() > bar.market_time.date():
+            return None
+        is_same_day = before.market_time.date() == bar.market_time.date()
+        return before.previous_close if is_same_day else before.last
 
     def _put(self, quote: Quote) -> None:
         self._quotes.pop(quote.symbol, None)
@@ -80,7 +96,7 @@ class QuoteBook:
             self._bars.pop(oldest, None)
 
 
-def _quote(bar: Bar, received_at: datetime, source: str) -> Quote:
+def _quote(bar: Bar, received_at: datetime, source: str, previous_close: Decimal | None) -> Quote:
     return Quote(
         symbol=bar.symbol,
         last=bar.close,
@@ -91,4 +107,5 @@ def _quote(bar: Bar, received_at: datetime, source: str) -> Quote:
         market_time=bar.market_time,
         received_at=received_at,
         source=source,
+        previous_close=previous_close,
     )

@@ -1,7 +1,7 @@
 """What a user has: read inside a unit for the checks, and outside for the views; valued at the last quotes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -77,6 +77,10 @@ class Valuation:
             unrealised_profit=unrealised(Holding(position.quantity, position.average_price), price),
             stale=self._quotes.is_stale(position.symbol, max_age_s),
         )
+
+    def equity(self, account: Account, positions: Iterable[Position]) -> Decimal:
+        """Answer what an account is worth: cash plus the signed value of its positions."""
+        return account.cash + sum((self.view(position, 0).market_value for position in positions), ZERO)
 
     def exposure(
         self, account: Account, positions: Sequence[Position], working: Sequence[Order]

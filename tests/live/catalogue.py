@@ -67,6 +67,11 @@ SCENARIOS = (
                 partial(never_reading.run, broken="never-dropped"),
                 "silent sockets were kept",
             ),
+            Broken(
+                "an engine that keeps what it delivers",
+                partial(never_reading.run, broken="keeps-what-it-delivers"),
+                "memory grew",
+            ),
         ),
     ),
     Scenario(

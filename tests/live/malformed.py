@@ -33,6 +33,7 @@ async def run(folder: Path, scale: Scale, random: Random, broken: str = "") -> R
         pid = house.engine.pid
         publishing = Publishing(house, trader, scale.orders_per_s)
         async with publishing.going_on(), watching(house.engine.port, officer, WATCHERS) as watchers:
+            await publishing.begun()
             for turn in range(scale.turns):
                 alone += await watchers.timed(asyncio.sleep(scale.turn_s))
                 frames = scale.frames // scale.turns + (turn < scale.frames % scale.turns)
@@ -42,6 +43,7 @@ async def run(folder: Path, scale: Scale, random: Random, broken: str = "") -> R
         log = house.engine.log
     report = Report()
     report.sum_up("injected", answers.total())
+    report.sum_up("acknowledged", len(publishing.acknowledged))
     report.sum_up("delivered", len(alone) + len(beside))
     report.sum_up("crashes", int(not lives))
     tracebacks = log.count("Traceback (most recent call last)") + log.count('"exception"')

@@ -14,7 +14,8 @@ from tests.live.report import Report, in_ms, p99, quantile
 from tests.live.scale import Scale
 from tests.live.watching import watching
 
-MOST_GROWTH_MB = 2.0  # for each that never reads: what an engine keeps for it is about a megabyte
+MOST_EACH_MB = 2.0  # for each that never reads: an engine keeps about a megabyte for it
+MOST_ALONE_MB = 30.0  # while everybody reads, however much is delivered
 SMALL_BUFFER = 4_096  # bytes that a peer's system takes for it
 LOOK_AGAIN_S = 0.2
 PAYLOADS = " ".join(
@@ -25,34 +26,44 @@ WIDE = f"subscription {{ events {{ ... on EventDelivery {{ cursor event {{ id {P
 
 async def run(folder: Path, scale: Scale, random: Random, broken: str = "") -> Report:
     """Compare turns with the silent ones to turns without, in one run."""
-    alone, beside, gone_s, grown_mb = list[float](), list[float](), list[float](), list[float]()
+    alone, beside, turns, grown_mb = list[float](), list[float](), list[_Turn](), list[float]()
     async with open_house(folder, odd=broken or scale.odd, prepared=scale.prepared) as house:
         officer, trader = await house.token("otto", "OPERATOR"), await house.token("ann")
         publishing = Publishing(house, trader, scale.orders_per_s)
         async with publishing.going_on(), watching(house.engine.port, officer, scale.silent) as watchers:
+            await publishing.begun()
             for _ in range(scale.turns):
+                before = _memory(house)
                 alone += await watchers.timed(asyncio.sleep(scale.turn_s))
-                turn = _Turn(house, officer, scale)
-                beside += await watchers.timed(turn.run())
-                gone_s += turn.gone_s
-                grown_mb.append(turn.grown_mb)
+                grown_mb.append(_memory(house) - before)
+                turns.append(_Turn(house, officer, scale))
+                beside += await watchers.timed(turns[-1].run())
             await publishing.end()
     report = Report()
     injected = scale.silent * scale.turns
+    gone_s = [waited_s for turn in turns for waited_s in turn.gone_s]
     report.sum_up("injected", injected)
     report.sum_up("dropped", len(gone_s))
-    report.sum_up("delivered to others", len(alone) + len(beside))
+    report.sum_up("acknowledged", len(publishing.acknowledged))
+    report.sum_up("delivered", len(alone) + len(beside))
     report.sum_up("delivery p99", f"{p99(beside)}, without them {p99(alone)}")
     report.tell("dropped after p50/max", f"{quantile(gone_s, 0.5):.1f} / {max(gone_s, default=0):.1f} s")
-    report.tell("most memory grown, each turn", ", ".join(f"{grown:.1f} MB" for grown in grown_mb))
+    report.tell("memory grown beside them", ", ".join(f"{turn.grown_mb:.1f} MB" for turn in turns))
+    report.tell("memory grown without them", ", ".join(f"{grown:.1f} MB" for grown in grown_mb))
     report.tell(f"{scale.silent} others p50/p99/max beside", f"{in_ms(beside)} of {len(beside):,}")
     report.tell(f"{scale.silent} others p50/p99/max without", f"{in_ms(alone)} of {len(alone):,}")
     report.expect(len(gone_s) == injected, f"{injected - len(gone_s)} silent sockets were kept")
-    most_mb = MOST_GROWTH_MB * scale.silent
-    report.expect(max(grown_mb) < most_mb, f"memory grew by {max(grown_mb):.0f} MB")
+    most_mb = max(turn.grown_mb for turn in turns)
+    report.expect(most_mb < MOST_EACH_MB * scale.silent, f"memory grew by {most_mb:.0f} MB beside them")
+    report.expect(max(grown_mb) < MOST_ALONE_MB, f"memory grew by {max(grown_mb):.0f} MB without them")
     report.expect(watchers.lost == 0, f"{watchers.lost} of those that read were dropped, too")
     report.expect(bool(alone and beside), "nothing was delivered")
     return report
+
+
+def _memory(house: House) -> float:
+    """Answer what the engine's process has in memory, in megabytes."""
+    return float(psutil.Process(house.engine.pid).memory_info().rss) / 1e6
 
 
 class _Turn:
@@ -69,7 +80,7 @@ class _Turn:
 
     async def run(self) -> None:
         """Open them, and look until they are gone."""
-        before = self._process.memory_info().rss
+        before = _memory(self._house)
         sockets = []
         try:
             for _ in range(self._scale.silent):
@@ -78,7 +89,7 @@ class _Turn:
             while self._silent_since_s and time.monotonic() < deadline_s:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 self._look()
-                self.grown_mb = max(self.grown_mb, (self._process.memory_info().rss - before) / 1e6)
+                self.grown_mb = max(self.grown_mb, _memory(self._house) - before)
         finally:
             for socket in sockets:
                 socket.abort()

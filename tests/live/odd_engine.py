@@ -8,7 +8,8 @@ import sys
 from itertools import count
 
 from engine.cli.app import main
-from engine.live.subscription import Subscription
+from engine.ledger.event import Event
+from engine.live.subscription import Delivered, Subscription
 from engine.security.bearer import Viewer
 from gql import messages, serving, websocket
 from gql.messages import InvalidMessage
@@ -36,6 +37,17 @@ def forgets_while_replaying() -> None:
         return take(self)
 
     Subscription._take = forgetful  # type: ignore[method-assign,assignment]
+
+
+def keeps_what_it_delivers() -> None:
+    """Each delivery leaves something behind."""
+    deliver, kept = Subscription._deliver, list[bytearray]()
+
+    def keeping(self: Subscription, event: Event) -> Delivered:
+        kept.append(bytearray(b"x" * 200_000))
+        return deliver(self, event)
+
+    Subscription._deliver = keeping  # type: ignore[method-assign]
 
 
 def repeats_the_last() -> None:
@@ -89,6 +101,7 @@ VARIANTS = {
     for each in (
         hasty,
         never_dropped,
+        keeps_what_it_delivers,
         forgets_while_replaying,
         repeats_the_last,
         tells_tracebacks,

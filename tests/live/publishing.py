@@ -9,7 +9,7 @@ import httpx
 
 from tests.live.house import House
 
-CLIENTS = 4
+CLIENTS = 8
 BEGUN_WITHIN_S = 30.0
 TRY_AGAIN_S = 0.05
 SUBMIT = """
