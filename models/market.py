@@ -15,7 +15,7 @@ class MarketQuote(Record):
     high = amount('"{}" > 0')
     low = amount('"{}" > 0')
     volume = amount('"{}" >= 0')
-    previous_close = amount_or_null('"{}" > 0')
+    previous_close = amount_or_null()
     market_time = moment()
     received_at = moment()
     source = fields.CharField(max_length=120)

@@ -45,6 +45,6 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name="MarketQuote",
             name="previous_close",
-            field=ScaledDecimal(null=True, check='"{}" > 0'),
+            field=ScaledDecimal(null=True),
         ),
     ]

@@ -13,6 +13,7 @@ import pytest
 
 from engine.actor import Actor
 from engine.errors import Refusal, RefusalCode
+from engine.ledger import journal
 from engine.ledger.event import Event
 from engine.ledger.ledger import Ledger
 from engine.trading import execution as execution_module
@@ -282,10 +283,12 @@ async def test_stops_resumes_and_submissions_cross_on_postgresql(postgres_url: s
                 acts += [switch.stop(OFFICER, EVERYTHING), switch.resume(OFFICER, EVERYTHING)]
             orders = [desk.orders.submit(ann, limit("1", quantity="1")) for _ in range(30)]
             await asyncio.gather(*acts, *orders)
-            desk.tail.nudge()
             await desk.kill_switch.stop(OFFICER, EVERYTHING)
             await desk.resume()
-            desk.tail.nudge()
+            while (
+                desk.tail.position < await journal.last_position()
+            ):  # what the other process did is read, not heard
+                desk.tail.nudge()
             await desk.settle()
             assert desk.halts.state.halts == ()
             assert code_of(await desk.orders.submit(ann, limit("1", quantity="1"))) == "ACCEPTED"

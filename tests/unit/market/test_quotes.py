@@ -1,6 +1,7 @@
 """The book of latest quotes."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from engine.market.quotes import MAX_BARS_PER_SYMBOL, QuoteBook
@@ -89,3 +90,17 @@ def test_loading_above_the_bound_keeps_the_quotes_received_last() -> None:
     book = QuoteBook(clock, max_symbols=1)
     book.load([newest, oldest])
     assert book.all() == (newest,)
+
+
+def test_a_quote_carries_the_close_of_the_day_before() -> None:
+    """All of a day's quotes carry the same one; a symbol's first day has none; older bars bring none."""
+    book = QuoteBook(HandClock())
+    assert book.market_day is None
+    (first,) = book.update(step(bar("10 12 9 11")), "replay")
+    (second,) = book.update(step(bar("11 12 9 12", day=1)), "replay")
+    later = replace(bar("12 15 9 14", day=1), market_time=second.market_time + timedelta(hours=1))
+    (third,) = book.update(step(later), "replay")
+    (older,) = book.update(step(bar("10 12 9 11")), "replay")
+    closes = [quote.previous_close for quote in (first, second, third, older)]
+    assert closes == [None, Decimal(11), Decimal(11), None]
+    assert third.market_time.date() == second.market_time.date()
