@@ -1,7 +1,6 @@
 """Alerts in the API: reading, acknowledging, resolving, following."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
@@ -150,7 +149,7 @@ class AlertSubscriptions:
     @subscription("Unresolved alerts first, then each alert every time it changes.")
     async def alerts(self, info: Info) -> AsyncGenerator[Alert, None]:
         context = info.context
-        async with aclosing(follow(context, ALERT_EVENTS)) as changes:
+        async with follow(context, ALERT_EVENTS) as changes:
             open_ones = AlertRow.exclude(status=AlertStatus.RESOLVED).order_by("-id").limit(MOST_IN_SNAPSHOT)
             for row in reversed(await visible(open_ones, context, None, "alert")):
                 yield Alert.of(row)

@@ -1,7 +1,7 @@
 """Facts as they are committed, for subscriptions that show a state: snapshot, then tail."""
 
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing, asynccontextmanager
 
 from engine.ledger.event import Event
 from engine.live.subscription import Delivered, Lagged, Predicate, Subscription
@@ -11,8 +11,11 @@ from gql.errors import ErrorCode, coded
 from models.event import EventType
 
 
-def follow(context: Context, types: Collection[EventType]) -> AsyncGenerator[Event, None]:
-    """Answer the visible facts of some types from this call on, so that a snapshot read after it misses nothing.
+@asynccontextmanager
+async def follow(
+    context: Context, types: Collection[EventType]
+) -> AsyncIterator[AsyncGenerator[Event, None]]:
+    """Answer the visible facts of some types from here on, so that a snapshot read inside misses nothing.
 
     A reader who falls behind is caught up from the ledger: the items show a state, none must be left out.
     """
@@ -20,7 +23,12 @@ def follow(context: Context, types: Collection[EventType]) -> AsyncGenerator[Eve
     def wants(event: Event) -> bool:
         return event.type in types and sees(context.viewer, event)
 
-    return _caught_up(context, context.engine.hub.subscribe(wants), wants)
+    # Closed here: a generator that was never begun closes nothing.
+    async with (
+        aclosing(context.engine.hub.subscribe(wants)) as first,
+        aclosing(_caught_up(context, first, wants)) as facts,
+    ):
+        yield facts
 
 
 async def _caught_up(

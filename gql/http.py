@@ -15,7 +15,7 @@ from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.identity import request_id_of, secret_of, viewer_of
 from gql.operations import OperationRequest, Operations, Unprepared
-from gql.responses import BodyTooLarge, decoded, error_response, json_response, read_body
+from gql.responses import BODY_S, BodyTooLarge, decoded, error_response, json_response, read_body
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -48,6 +48,9 @@ class GraphQLOverHTTP:
             asked = await read_request(request, engine.settings.max_body_bytes)
         except UnreadableRequest as unreadable:
             return unreadable.response
+        viewer = await viewer_of(engine, secret_of(request))  # a body may be long in coming
+        if viewer is None:
+            return unauthenticated(media_type)
         context = Context(engine, viewer, request_id_of(request))
         response = await self._answer(request, asked, context, media_type)
         response.headers["x-request-id"] = context.request_id
@@ -115,6 +118,9 @@ async def read_request(request: Request, most_bytes: int) -> OperationRequest:
     except BodyTooLarge as large:
         said = error_response(413, ErrorCode.LIMIT_EXCEEDED, str(large), media_type)
         raise UnreadableRequest(said) from None
+    except TimeoutError:
+        words = f"the body was not there within {BODY_S:.0f} s"
+        raise UnreadableRequest(error_response(408, ErrorCode.TIMEOUT, words, media_type)) from None
     except GraphQLError as error:
         content = {"errors": shown([error], "", ErrorCode.BAD_USER_INPUT)}
         raise UnreadableRequest(json_response(content, 400, media_type)) from None

@@ -6,7 +6,8 @@ are tied together. Weights come from the schema: `@cost` on a field, page sizes 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from graphql import (
     DocumentNode,
@@ -24,7 +25,9 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    get_introspection_query,
     is_composite_type,
+    parse,
 )
 
 from engine.ledger.reading import DEFAULT_PAGE, LARGEST_PAGE
@@ -41,6 +44,7 @@ MAX_DIRECTIVES = 100
 MAX_DEFINITIONS = 100  # operations and fragments: validation compares fragments in pairs
 MAX_PAIRS = 10_000  # of fields that answer under one name: validation compares them, too
 MAX_INTROSPECTIONS = 2  # `__schema` and `__type`
+MOST_STANDARD_INTROSPECTIONS = 1.5  # that what is asked of the schema may cost
 MAX_COST = 20_000  # values that an answer may hold: about a third of a second of work
 ASSUMED_LIST = 10  # objects in a list that has no pages
 
@@ -57,10 +61,12 @@ class FieldCost:
 
     weight: int
     child: str | None
-    size: int | None  # None: as many as its page holds
+    size: float | None  # None: as many as its page holds
 
 
 Costs = Mapping[str, Mapping[str, FieldCost]]
+
+_META_FIELDS = {"__schema": FieldCost(1, "__Schema", 1), "__type": FieldCost(1, "__Type", 1)}  # of every root
 
 
 def costs_of(schema: GraphQLSchema) -> Costs:
@@ -72,7 +78,25 @@ def costs_of(schema: GraphQLSchema) -> Costs:
                 field_name: FieldCost(weight_of(each), *_child_of(name, each.type, "first" in each.args))
                 for field_name, each in type_.fields.items()
             }
+    for (name, field_name), size in _introspection_sizes(schema).items():
+        found[name][field_name] = replace(found[name][field_name], size=size)
     return found
+
+
+def _introspection_sizes(schema: GraphQLSchema) -> dict[tuple[str, str], float]:
+    """Answer how long the lists of the schema's own description are; of those of a type or field, on average."""
+    types = schema.type_map.values()
+    fields = [each for type_ in types for each in getattr(type_, "fields", {}).values()]
+    return {
+        ("__Schema", "types"): len(types),
+        ("__Type", "fields"): len(fields) / len(types),  # of outputs and inputs together
+        ("__Type", "inputFields"): len(fields) / len(types),
+        ("__Type", "enumValues"): 1,
+        ("__Type", "interfaces"): 0.1,
+        ("__Type", "possibleTypes"): 0.1,
+        ("__Type", "ofType"): 0.5,  # every second type is wrapped in one more
+        ("__Field", "args"): sum(len(getattr(each, "args", ())) for each in fields) / len(fields),
+    }
 
 
 def _child_of(parent: str, type_: object, has_pages: bool) -> tuple[str | None, int | None]:
@@ -88,8 +112,21 @@ class Limits:
     """The limits of one schema's documents."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
-        self._costs = costs_of(schema)
+        self._costs = {**costs_of(schema)}
         self._roots = {kind: getattr(schema.get_root_type(kind), "name", "") for kind in OperationType}
+        for root in filter(None, self._roots.values()):
+            self._costs[root] = _META_FIELDS | dict(self._costs[root])
+        self._most_introspection = MOST_STANDARD_INTROSPECTIONS * self._cost_of(get_introspection_query())
+
+    def _cost_of(self, introspection: str) -> float:
+        document = parse(introspection)
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        walk = _Walk(self._costs, fragments, inf)
+        walk.operation(
+            next(d for d in document.definitions if isinstance(d, OperationDefinitionNode)),
+            self._roots[OperationType.QUERY],
+        )
+        return walk.introspection
 
     def broken_by(self, document: DocumentNode) -> str | None:
         """Answer the limit a document breaks, in words, or nothing."""
@@ -100,11 +137,11 @@ class Limits:
         try:
             for operation in document.definitions:
                 if isinstance(operation, OperationDefinitionNode):
-                    walk = _Walk(self._costs, fragments)
+                    walk = _Walk(self._costs, fragments, self._most_introspection)
                     walk.operation(operation, self._roots[operation.operation])
                     unseen -= walk.seen
             for name in unseen:  # never executed, but validated all the same
-                _Walk(self._costs, fragments).fragment(fragments[name])
+                _Walk(self._costs, fragments, self._most_introspection).fragment(fragments[name])
         except OverLimit as over:
             return str(over)
         return None
@@ -127,6 +164,8 @@ class _Walk:
 
     costs: Costs
     fragments: Mapping[str, FragmentDefinitionNode]
+    most_introspection: float
+    introspection: float = 0.0
     seen: set[str] = field(default_factory=set)
     visits: int = 0
     aliases: int = 0
@@ -150,19 +189,27 @@ class _Walk:
         """Visit a fragment by itself."""
         self._cost(self._merge([(fragment.type_condition.name.value, fragment.selection_set)], 0), 1)
 
-    def _cost(self, merged: Mapping[str, _Merged], depth: int) -> int:
+    def _cost(self, merged: Mapping[str, _Merged], depth: int) -> float:
         if depth > MAX_DEPTH:
             raise OverLimit(f"the operation nests more than {MAX_DEPTH} deep")
-        total = 0
+        total = 0.0
         for each in merged.values():
             self.pairs += each.count * (each.count - 1)
             if self.pairs > MAX_PAIRS:
                 raise OverLimit("the operation selects the same fields too often")
-            inner = self._cost(self._merge(each.inner, depth), depth + 1) if each.inner else 0
-            if each.cost is None or each.is_introspection:
-                continue  # unknown: validation refuses it; or as large as the schema is
+            inner = self._cost(self._merge(each.inner, depth), depth + 1) if each.inner else 0.0
+            if each.cost is None:
+                continue  # unknown: validation refuses it
+            if each.is_introspection:
+                self._introspect(inner)
+                continue
             total += each.cost.weight + inner * (each.page if each.cost.size is None else each.cost.size)
         return total
+
+    def _introspect(self, cost: float) -> None:
+        self.introspection += cost
+        if self.introspection > self.most_introspection:
+            raise OverLimit("the operation asks for too much of the schema")
 
     def _merge(self, selections: list[tuple[str, SelectionSetNode]], depth: int) -> dict[str, _Merged]:
         merged: dict[str, _Merged] = {}

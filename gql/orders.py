@@ -1,7 +1,6 @@
 """Orders in the API: reading, submitting, previewing, cancelling, closing, and following them."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -326,7 +325,7 @@ class OrderSubscriptions:
     @subscription("Working orders first, then every order each time it changes, as it is by then.")
     async def orders(self, info: Info) -> AsyncGenerator[Order, None]:
         context = info.context
-        async with aclosing(follow(context, ORDER_EVENTS)) as changes:
+        async with follow(context, ORDER_EVENTS) as changes:
             working = OrderRow.filter(status__in=list(WORKING)).order_by("id").limit(MOST_WORKING)
             for row in await visible(working, context, None, "order"):
                 yield Order.of(row)

@@ -31,7 +31,22 @@ _PAGE_HEADERS = _SAFE | {
 }
 _YEAR_S = 365 * 86400
 # The page itself tells them apart: all are the same file.
-DASHBOARD_ROUTES = ("/", "/orders", "/strategies", "/trading-engine", "/configuration")
+DASHBOARD_ROUTES = (
+    "/",
+    "/orders",
+    "/orders/{id}",
+    "/positions",
+    "/strategies",
+    "/strategies/{id}",
+    "/risk",
+    "/trading-engine",
+    "/alerts",
+    "/events",
+    "/events/{id}",
+    "/metrics-history",
+    "/audit",
+    "/configuration",
+)
 _BASE = '<base href="./" />'  # as the page has it: here the server writes where the application is mounted
 NOT_BUILT = "The pages are not built here. Run `make pages`, then reload.\n"
 

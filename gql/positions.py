@@ -1,7 +1,6 @@
 """Positions, fills, the portfolio's value and the room its limits leave, in the API."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
@@ -299,7 +298,7 @@ class PositionSubscriptions:
     @subscription("Open positions first, then each position every time it changes.")
     async def positions(self, info: Info) -> AsyncGenerator[Position, None]:
         context = info.context
-        async with aclosing(follow(context, POSITION_EVENTS)) as changes:
+        async with follow(context, POSITION_EVENTS) as changes:
             held = PositionRow.exclude(quantity=Decimal(0)).order_by("id").limit(MOST_IN_SNAPSHOT)
             for row in await visible(held, context, None, "position"):
                 yield _valued(context, row)

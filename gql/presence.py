@@ -1,10 +1,14 @@
 """Long-lived connections: how many there are, and how to end those of a revoked token or of a server that leaves."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 
+from engine.security.bearer import Viewer
+
 MOST_CONNECTIONS = 10_000  # sockets and streams at a time; who comes then is told to try again later
+MOST_OF_A_USER = 2_000  # of them, so that one user's programs cannot shut everybody else out
 
 
 class Ending(Enum):
@@ -22,6 +26,7 @@ class Presence:
 
     def __init__(self) -> None:
         self.count = 0
+        self._of_users: Counter[str | None] = Counter()
         self._ends: dict[str, set[End]] = {}
 
     @property
@@ -29,19 +34,34 @@ class Presence:
         """Tell whether another connection would be too many."""
         return self.count >= MOST_CONNECTIONS
 
+    def is_full_for(self, viewer: Viewer) -> bool:
+        """Tell whether another connection of this user would be too many."""
+        return self._of_users[viewer.user_id] >= MOST_OF_A_USER
+
     @contextmanager
-    def of(self, token_id: str, end: End) -> Iterator[None]:
-        """Be present for a while: `end` is called, without waiting, when the connection must end."""
-        self._ends.setdefault(token_id, set()).add(end)
+    def connected(self) -> Iterator[None]:
+        """Count a connection, whoever it is."""
         self.count += 1
         try:
             yield
         finally:
             self.count -= 1
-            present = self._ends.get(token_id, set())
+
+    @contextmanager
+    def of(self, viewer: Viewer, end: End) -> Iterator[None]:
+        """Be present for a while: `end` is called, without waiting, when the connection must end."""
+        self._ends.setdefault(viewer.token_id, set()).add(end)
+        self._of_users[viewer.user_id] += 1
+        try:
+            yield
+        finally:
+            self._of_users[viewer.user_id] -= 1
+            if not self._of_users[viewer.user_id]:
+                del self._of_users[viewer.user_id]
+            present = self._ends.get(viewer.token_id, set())
             present.discard(end)
             if not present:
-                self._ends.pop(token_id, None)
+                self._ends.pop(viewer.token_id, None)
 
     def revoked(self, token_id: str) -> None:
         """End whatever came with a token."""

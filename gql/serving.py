@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from gql.turnstile import Pace
 
 GRACE_S = 5  # for open requests and sockets at the end; clients resume by cursor
 STUCK_S = 10.0  # a peer that takes not one byte for so long is dropped
@@ -17,18 +20,36 @@ PING_S = (
 ACCEPTED_AT_ONCE = 16  # connections in one turn of the loop; asyncio takes as many as may wait
 WAITING = 2_048  # connections not accepted yet: a thousand clients may come back at once
 SEND_BUFFER = 256 * 1024  # bytes the system keeps for a peer; by itself it would let that grow to several MB
+READ_AT_ONCE = 4 * 1024  # bytes of a connection in one turn of the loop: some hundred of the smallest frames
+HEAD_S = 10.0  # for a request's line and headers, from the connection or the last request on
+MOST_HEAD_BYTES = 64 * 1024  # of a request's line and headers
+FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
+FRAMES_AT_ONCE = 200  # and before that
+MOST_FRAGMENTS = 256  # of one message
+
+_REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_LARGE = _REFUSED % b"431 Request Header Fields Too Large"
+_TOO_LATE = _REFUSED % b"408 Request Timeout"
+_NO_HANDSHAKE = _REFUSED % b"400 Bad Request"
 
 
 class DropsStuckPeers(asyncio.Protocol):
     """Ends a connection whose peer has stopped reading.
 
     Nothing else would: closing waits for the rest to be taken, and a living peer that reads nothing keeps a TCP
-    connection for ever. One that reads slowly is left alone.
+    connection for ever. One that reads slowly is left alone. What the system does not take at once counts, so that
+    not much is written to a peer that does not read.
     """
 
     transport: asyncio.Transport
     _unread = 0
     _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=0)
+        if hasattr(transport, "max_size"):  # of asyncio's own: 256 KB, which may be forty thousand frames
+            transport.max_size = READ_AT_ONCE
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -59,21 +80,119 @@ class DropsStuckPeers(asyncio.Protocol):
 
 
 class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
-    """HTTP and server-sent events."""
+    """HTTP and server-sent events. What comes before a request is whole is bounded, in size and in time."""
+
+    _is_in_head = True
+    _head_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if was_in_head and self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(_TOO_LARGE)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._end_head()
+        self._is_in_head, self._head_bytes = True, 0
+        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self._refuse, _TOO_LATE)
+
+    def _end_head(self) -> None:
+        self._is_in_head = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, answer: bytes) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self.transport.abort()  # an answer to an earlier request is under way: ours would fall into it
+            return
+        self.transport.write(answer)
+        self.transport.close()
 
 
 class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
-    """WebSockets."""
+    """WebSockets. What uvicorn leaves to the application to bound, but never shows it, is bounded here."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # Headers of more than 8 KB, more than 128 of them, or a body: uvicorn would leave it unanswered.
+            self.handshake_initiated = self.handshake_complete = self.close_sent = True
+            self.transport.write(_NO_HANDSHAKE)
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        if self._may_go_on():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._may_go_on():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self._fail(1008, f"a message has at most {MOST_FRAGMENTS} fragments")
+            return
+        super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not _is_utf8(self.frames):
-            self.logger.warning(
-                "a socket is closed: a text frame that is not UTF-8"
-            )  # uvicorn prints a traceback
-            self.conn.fail(1007, "a text frame is UTF-8")
-            self.handle_parser_exception()
+            self._fail(1007, "a text frame is UTF-8")  # uvicorn prints a traceback
             return
         super().send_receive_event_to_app()
+
+    def keepalive_timeout(self) -> None:
+        if self.read_paused:  # more came than was looked at so far: it lives, and its answer is among it
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+            return
+        super().keepalive_timeout()
+
+    def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # the handshake is not answered yet, so there is nothing to close
+            self.transport.abort()
+            return
+        super().handle_parser_exception()
+
+    def _may_go_on(self) -> bool:
+        """Count a frame that the application never sees; tell whether it may be handled."""
+        if self.close_sent:
+            return False
+        if self._pace.spend() > 0:
+            self._fail(1008, f"at most {FRAMES_PER_S:.0f} pings and pongs a second")
+            return False
+        return True
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.logger.warning("a socket is closed: %s", reason)
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
 
 
 def _is_utf8(frames: list[bytes]) -> bool:

@@ -208,6 +208,13 @@ class StrategyQueries:
             query = query.filter(status=status)
         return await connection(query, "id", requested(first, after, last, before), Strategy.of)
 
+    @query("One strategy; null when it is unknown or not yours to see.")
+    async def strategy(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The strategy's id.")]
+    ) -> Strategy | None:
+        found = await find_visible(StrategyDeployment, id, info.context, "strategy")
+        return Strategy.of(found) if found else None
+
     @query("What can be put to work with `deployStrategy`, and the parameters of each.")
     def strategy_kinds(self, info: Info) -> list[StrategyKind]:
         return [StrategyKind.of(kind) for kind in info.context.engine.deployments.kinds()]

@@ -41,24 +41,28 @@ class GraphQLOverSSE:
         if self._presence.is_full:
             said = "too many connections are open here; try again in a few seconds"
             return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)
-        viewer = await viewer_of(engine, secret_of(request))
+        secret = secret_of(request)
+        viewer = await viewer_of(engine, secret)
         if viewer is None:
             return unauthenticated()
         try:
             asked = await read_request(request, engine.settings.max_body_bytes)
         except UnreadableRequest as unreadable:
             return unreadable.response
+        if self._presence.is_full_for(viewer):
+            said = "too many connections of this user are open here; try again later"
+            return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)
         context = Context(
             engine, viewer, request_id_of(request), last_event_id=request.headers.get("last-event-id") or None
         )
         headers = SAFE_HEADERS | {"x-accel-buffering": "no", "x-request-id": context.request_id}
         may_write = request.method == "POST"
         return StreamingResponse(
-            self._frames(asked, context, may_write), headers=headers, media_type=EVENT_STREAM
+            self._frames(asked, context, may_write, secret), headers=headers, media_type=EVENT_STREAM
         )
 
     async def _frames(
-        self, asked: OperationRequest, context: Context, may_write: bool
+        self, asked: OperationRequest, context: Context, may_write: bool, secret: str | None
     ) -> AsyncIterator[bytes]:
         """Answer frames up to `complete`; a stream that its server leaves has none, so that its client comes back."""
         try:
@@ -66,7 +70,7 @@ class GraphQLOverSSE:
             if operation.kind is OperationType.MUTATION and not may_write:
                 yield _next(error_body(ErrorCode.BAD_USER_INPUT, "a mutation is sent by POST"))
             else:
-                async for frame in self._results(operation):
+                async for frame in self._results(operation, secret):
                     yield frame
         except Unprepared as unprepared:
             yield _next({"errors": unprepared.errors})
@@ -74,11 +78,14 @@ class GraphQLOverSSE:
             return
         yield b"event: complete\ndata:\n\n"
 
-    async def _results(self, operation: Operation) -> AsyncIterator[bytes]:
+    async def _results(self, operation: Operation, secret: str | None) -> AsyncIterator[bytes]:
         """Answer results as frames, comments while there are none, and an end when the token's time is over."""
         context = operation.context
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        with self._presence.of(context.viewer.token_id, partial(_settle, ending)):
+        with self._presence.connected(), self._presence.of(context.viewer, partial(_settle, ending)):
+            if await viewer_of(context.engine, secret) is None:  # revoked before anybody could tell us
+                yield _next(error_body(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST))
+                return
             async with aclosing(await operation.begin()) as results:
                 pending: asyncio.Task[Payload] | None = None
                 try:

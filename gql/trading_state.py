@@ -1,7 +1,6 @@
 """Whether trading goes on, in the API: the stops in force, stopping, resuming, and hearing of both."""
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
@@ -225,7 +224,7 @@ class TradingStateSubscriptions:
     @subscription("Whether trading goes on now, then after each stop and each resume.")
     async def trading_state(self, info: Info) -> AsyncGenerator[TradingState, None]:
         context = info.context
-        async with aclosing(follow(context, STATE_EVENTS)) as changes:
+        async with follow(context, STATE_EVENTS) as changes:
             yield await state_of(context)
             async for _ in changes:
                 yield await state_of(context)
@@ -233,7 +232,7 @@ class TradingStateSubscriptions:
     @subscription("The stops in force that concern you, then each new one as it happens.")
     async def emergency_stop(self, info: Info) -> AsyncGenerator[Halt, None]:
         context = info.context
-        async with aclosing(follow(context, {EventType.EMERGENCY_STOP})) as changes:
+        async with follow(context, {EventType.EMERGENCY_STOP}) as changes:
             for halt in await _visible(context, context.engine.kill_switch.state.halts):
                 yield Halt.of(halt)
             async for event in changes:

@@ -45,7 +45,7 @@ class Turnstile:
 
 
 class Pace:
-    """Holds up a sender that sends more than it may; what it sends on waits in its own connection."""
+    """Measures a sender that may send so much; what is sent too early waits in the sender's own connection."""
 
     def __init__(self, per_s: float, at_once: int) -> None:
         self._per_s = per_s
@@ -53,10 +53,14 @@ class Pace:
         self._left = float(at_once)
         self._counted_s = asyncio.get_running_loop().time()
 
-    async def keep(self) -> None:
-        """Count one message, and wait where it came too early."""
+    def spend(self) -> float:
+        """Count one message, and answer how many seconds too early it came."""
         now_s = asyncio.get_running_loop().time()
         self._left = min(self._at_once, self._left + (now_s - self._counted_s) * self._per_s) - 1
         self._counted_s = now_s
-        if self._left < 0:
-            await asyncio.sleep(-self._left / self._per_s)
+        return max(0.0, -self._left / self._per_s)
+
+    async def keep(self) -> None:
+        """Count one message, and wait where it came too early."""
+        if (early_s := self.spend()) > 0:
+            await asyncio.sleep(early_s)

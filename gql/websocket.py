@@ -5,11 +5,13 @@ one task, and one more for each operation that runs on it.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from urllib.parse import urlsplit
 
 import structlog
+from graphql import OperationType
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -34,12 +36,13 @@ from gql.messages import (
     pong_message,
     read_message,
 )
-from gql.operations import Operations, Unprepared
+from gql.operations import Operation, Operations, Unprepared
 from gql.presence import Ending, Presence
 from gql.turnstile import Pace, Turnstile
 
 INIT_WAIT_S = 5.0
 MAX_OPERATIONS = 100  # at a time on one socket
+MAX_ANSWERS = 8  # of them may hold an answer that is not sent yet
 MESSAGES_PER_S = 50.0  # that a socket may send in the long run; who sends more is read no faster
 MESSAGES_AT_ONCE = 200  # before that: a client that comes back begins all of its operations anew
 LONGEST_TIMER_S = 30 * 86400.0  # a socket that lives longer than that may well connect anew
@@ -58,6 +61,7 @@ class Close(Exception):
 
 
 SIGNED_OUT = Close(4401, "Unauthorized: the token has expired or was revoked")
+_NOT_OF_A_REQUEST_ID = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class GraphQLOverWebSocket:
@@ -84,8 +88,9 @@ class GraphQLOverWebSocket:
             await socket.accept()
             await socket.close(4406, f"Subprotocol not acceptable: use {PROTOCOL}")
             return
-        await socket.accept(PROTOCOL)
-        await Session(socket, engine, self._operations, self._presence, self._turnstile).serve()
+        with self._presence.connected():
+            await socket.accept(PROTOCOL)
+            await Session(socket, engine, self._operations, self._presence, self._turnstile).serve()
 
 
 async def _deny(socket: WebSocket, status: int) -> None:
@@ -100,7 +105,10 @@ def origin_is_ours(socket: WebSocket, others: tuple[str, ...]) -> bool:
     origin = socket.headers.get("origin")
     if origin is None or origin in others:
         return True
-    return urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower()
+    try:
+        return urlsplit(origin).netloc.lower() == socket.headers.get("host", "").lower()
+    except ValueError:  # no address at all
+        return False
 
 
 class Session:
@@ -123,13 +131,20 @@ class Session:
         self._pace = Pace(MESSAGES_PER_S, MESSAGES_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None
+        self._sending = asyncio.Lock()  # one frame at a time, so that no more is written than its peer takes
+        self._answering = asyncio.Semaphore(MAX_ANSWERS)
 
     async def serve(self) -> None:
         """Serve until either side ends it; whatever ran is over when this returns."""
         try:
-            viewer = await self._begin()
-            with self._presence.of(viewer.token_id, self._end), self._expiry(viewer):
-                while True:
+            viewer, secret = await self._authenticated()
+            if self._presence.is_full_for(viewer):
+                raise Close(1013, "Try again later: this user has too many connections")
+            with self._presence.of(viewer, self._end), self._expiry(viewer):
+                if await viewer_of(self._engine, secret) is None:  # revoked before anybody could tell us
+                    raise SIGNED_OUT
+                await self._send(ACKNOWLEDGED)
+                while self._closing is None:
                     await self._take(await self._receive(), viewer)
         except Close as close:
             await self._close(close)
@@ -140,7 +155,7 @@ class Session:
             if self._closing is not None:
                 await self._closing
 
-    async def _begin(self) -> Viewer:
+    async def _authenticated(self) -> tuple[Viewer, str | None]:
         """Take connection_init and find out who is there."""
         try:
             async with asyncio.timeout(INIT_WAIT_S):
@@ -154,11 +169,11 @@ class Session:
             raise Close(4401, "Unauthorized: send connection_init first")
         given = secret_of_payload(message.payload) if message.payload else None
         await self._turnstile.turn()
-        viewer = await viewer_of(self._engine, secret_of(self._socket) if given is None else given)
+        secret = secret_of(self._socket) if given is None else given
+        viewer = await viewer_of(self._engine, secret)
         if viewer is None:
             raise Close(4403, "Forbidden: the token proves nothing")
-        await self._send(ACKNOWLEDGED)
-        return viewer
+        return viewer, secret
 
     @contextmanager
     def _expiry(self, viewer: Viewer) -> Iterator[None]:
@@ -198,7 +213,11 @@ class Session:
 
     async def _answer(self, message: Ping | Pong) -> None:
         if isinstance(message, Ping):
-            await self._send(pong_message(message.payload))
+            try:
+                pong = pong_message(message.payload)
+            except TypeError:
+                raise Close(4400, "payload of ping: nests too deep") from None
+            await self._send(pong)
 
     async def _subscribe(self, message: Subscribe, viewer: Viewer) -> None:
         if message.id in self._tasks:
@@ -208,36 +227,54 @@ class Session:
             errors = error_body(ErrorCode.LIMIT_EXCEEDED, said)["errors"]
             await self._send(error_message(message.id, errors))
             return
-        context = Context(self._engine, viewer, f"{self._request_id}.{message.id}"[:64])
+        own_id = _NOT_OF_A_REQUEST_ID.sub("_", message.id)
+        context = Context(self._engine, viewer, f"{self._request_id}.{own_id}"[:64])
         task = asyncio.create_task(self._run(message, context), name=f"operation-{message.id}")
         self._tasks[message.id] = task
 
     async def _run(self, message: Subscribe, context: Context) -> None:
         """Run one operation; whatever becomes of it, the others of this socket go on."""
-        me = asyncio.current_task()
         try:
-            await self._turnstile.turn()
-            operation = self._operations.prepare(message.request, context)
-            async with aclosing(await operation.begin()) as results:
-                async for result in results:
-                    if not is_current(context):
-                        self._end(Ending.SIGNED_OUT)
-                        return
-                    await self._send(next_message(message.id, result))
-            self._forget(message.id, me)
-            await self._send(complete_message(message.id))
-        except Unprepared as unprepared:
-            self._forget(message.id, me)
-            await self._send(error_message(message.id, unprepared.errors))
+            await self._send(await self._last_word(message, context))
         except WebSocketDisconnect:
             log.debug("socket_gone", request_id=context.request_id)
+        finally:
+            self._forget(message.id, asyncio.current_task())
+
+    async def _last_word(self, message: Subscribe, context: Context) -> bytes:
+        """Send an operation's results, and answer the frame that ends it."""
+        try:
+            await self._turnstile.turn()
+            self._check_current(context)
+            operation = self._operations.prepare(message.request, context)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                await self._deliver(operation, message.id)
+            else:
+                async with self._answering:
+                    self._check_current(context)
+                    await self._deliver(operation, message.id)
+            return complete_message(message.id)
+        except Unprepared as unprepared:
+            return error_message(message.id, unprepared.errors)
+        except WebSocketDisconnect:
+            raise
         except Exception:
             log.exception("operation_failed", request_id=context.request_id)
-            self._forget(message.id, me)
             body = error_body(ErrorCode.INTERNAL, MASK, requestId=context.request_id)
-            await self._send(error_message(message.id, body["errors"]))
-        finally:
-            self._forget(message.id, me)
+            return error_message(message.id, body["errors"])
+
+    async def _deliver(self, operation: Operation, operation_id: str) -> None:
+        async with aclosing(await operation.begin()) as results:
+            async for result in results:
+                self._check_current(operation.context)
+                await self._send(next_message(operation_id, result))
+
+    def _check_current(self, context: Context) -> None:
+        """Raise WebSocketDisconnect, and close the socket, where its token's time is over."""
+        if not is_current(context):
+            self._end(Ending.SIGNED_OUT)
+        if self._closing is not None:
+            raise WebSocketDisconnect
 
     def _forget(self, operation_id: str, task: "asyncio.Task[None] | None") -> None:
         """Free an id; after a `complete` of the client it may be somebody else's already."""
@@ -245,9 +282,10 @@ class Session:
             del self._tasks[operation_id]
 
     async def _send(self, message: bytes) -> None:
-        if self._socket.application_state is not WebSocketState.CONNECTED:
-            raise WebSocketDisconnect  # closed from our side meanwhile
-        await self._socket.send_text(message.decode())
+        async with self._sending:
+            if self._socket.application_state is not WebSocketState.CONNECTED:
+                raise WebSocketDisconnect  # closed from our side meanwhile
+            await self._socket.send_text(message.decode())
 
     async def _receive(self) -> ClientMessage:
         frame = await self._socket.receive()

@@ -165,7 +165,7 @@ class Unit:
                 entity_id=entity_id,
                 outcome=outcome,
                 code=code,
-                request_id=actor.request_id,
+                request_id=None if actor.request_id is None else str(kept_detail(actor.request_id)),
                 detail=kept_detail(detail),
             )
         )

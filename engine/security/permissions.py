@@ -65,6 +65,7 @@ QUERY_PERMISSIONS: dict[str, Permission] = {
     "portfolio": Permission.VIEW_OWN,
     "equityHistory": Permission.VIEW_OWN,
     "strategies": Permission.VIEW_OWN,
+    "strategy": Permission.VIEW_OWN,
     "strategyKinds": Permission.VIEW_OWN,
     "strategyPerformance": Permission.VIEW_OWN,
     "riskViolations": Permission.VIEW_OWN,

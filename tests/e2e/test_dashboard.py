@@ -70,6 +70,11 @@ class Visit:
         """Keep a picture of the page."""
         self.page.screenshot(path=self._shots / f"{name}.png", full_page=True)
 
+    def go(self, view: str) -> None:
+        """Go to a view by the page's own navigation."""
+        self.page.get_by_role("navigation", name="Views").get_by_role("link", name=view, exact=True).click()
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(view)
+
     def resume(self, reason: str) -> None:
         """Lift the stop in the way the page offers."""
         self.page.get_by_test_id("resume").click()
@@ -113,7 +118,7 @@ def test_what_a_script_does_is_seen(engine: TradingEngine, visit: Visit) -> None
     expect(page.get_by_test_id("position").filter(has_text="IBM")).to_be_visible()
     expect(page.get_by_test_id("order").filter(has_text="IBM").first).to_be_visible()
     expect(page.get_by_test_id("event").filter(has_text="order filled").first).to_be_visible()
-    page.get_by_role("link", name="Engine", exact=True).click()
+    visit.go("Trading engine")
     expect(page).to_have_url(f"{engine.url}/trading-engine")
     expect(page.get_by_role("heading", name="Trading engine")).to_be_visible()
     page.reload()
@@ -125,8 +130,8 @@ def test_what_a_script_does_is_seen(engine: TradingEngine, visit: Visit) -> None
 def test_an_order_is_checked_as_it_is_written_and_sent_once(engine: TradingEngine, visit: Visit) -> None:
     """The checks say why it would be denied; what is sent is seen among the orders, and can be taken back there."""
     page = visit.page
-    page.get_by_role("link", name="Orders").click()
-    page.get_by_label("Symbol").fill("msft")
+    visit.go("Orders")
+    page.get_by_role("combobox", name="Symbol").fill("msft")
     page.get_by_label("Quantity").fill("999999")
     preview = page.get_by_test_id("preview")
     expect(preview).to_have_attribute("data-allowed", "false")
@@ -147,7 +152,7 @@ def test_an_order_is_checked_as_it_is_written_and_sent_once(engine: TradingEngin
 def test_a_setting_is_changed_with_a_reason(engine: TradingEngine, visit: Visit) -> None:
     """Out of its bounds it is refused in words; within them the change is the API's, with who and when."""
     page = visit.page
-    page.get_by_role("link", name="Configuration").click()
+    visit.go("Configuration")
     setting = page.locator('[data-key="order_timeout_seconds"]')
     setting.get_by_role("textbox").fill("-1")
     setting.get_by_label("Why").fill("tried the bounds")
@@ -166,7 +171,7 @@ def test_a_setting_is_changed_with_a_reason(engine: TradingEngine, visit: Visit)
 def test_a_strategy_is_paused_and_resumed(engine: TradingEngine, visit: Visit) -> None:
     """What a script deploys appears by itself; the page follows what is done to it."""
     page = visit.page
-    page.get_by_role("link", name="Strategies").click()
+    visit.go("Strategies")
     expect(page.get_by_text("No strategy is deployed.")).to_be_visible()
     with client_of(engine.url, engine.token("operator", "OPERATOR")) as client:
         deployed = client.ask(DEPLOY)["deployStrategy"]

@@ -86,14 +86,14 @@ def closes_without_a_reason() -> None:
 
 def turns_away() -> None:
     """Only a few are let in."""
-    begin, begun = websocket.Session._begin, count(1)
+    authenticated, asked = websocket.Session._authenticated, count(1)
 
-    async def begin_few(self: websocket.Session) -> Viewer:
-        if next(begun) > MOST_LET_IN:
+    async def few(self: websocket.Session) -> tuple[Viewer, str | None]:
+        if next(asked) > MOST_LET_IN:
             raise websocket.Close(1013, "Try again later")
-        return await begin(self)
+        return await authenticated(self)
 
-    websocket.Session._begin = begin_few  # type: ignore[method-assign]
+    websocket.Session._authenticated = few  # type: ignore[method-assign]
 
 
 VARIANTS = {

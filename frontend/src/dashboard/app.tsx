@@ -1,22 +1,18 @@
 // The frame of every route: who is signed in, where one is, how trading and the connection are, and the stop.
-import { lazy, Suspense, type ReactNode } from 'react'
-import { NavLink, Route, Routes } from 'react-router'
+import { lazy, Suspense, useEffect, useState, type ComponentType, type LazyExoticComponent, type ReactNode } from 'react'
+import { Link, Route, Routes, useLocation } from 'react-router'
 import markAddress from '../components/mark.svg'
-import { useCell } from '../lib/cell'
-import type { ConnectionState } from '../lib/live-client'
 import type { Session } from '../lib/session-requests'
 import { LiveTradingStateDocument, WhoAmIDocument } from '../generated/operations'
-import { relativeTime } from './format'
+import { words } from './format'
 import { Overview } from './overview/overview'
-import { StopControls } from './stop/stop-controls'
+import { Connection } from './shell/connection'
+import { MeContext } from './shell/me'
+import { Navigation } from './shell/navigation'
+import { chooseTheme, chosenTheme, THEMES, type Theme } from './shell/theme'
+import { StopControl } from './stop/stop-control'
 import { TradingBanner, type TradingState } from './stop/trading-banner'
-import { useAnswer, useClient, useLive, useSince } from './use-live'
-import { useNow } from './use-now'
-
-const OrdersPage = lazy(() => import('./orders/orders-page').then((page) => ({ default: page.OrdersPage })))
-const StrategiesPage = lazy(() => import('./strategies/strategies-page').then((page) => ({ default: page.StrategiesPage })))
-const ConfigurationPage = lazy(() => import('./configuration/configuration-page').then((page) => ({ default: page.ConfigurationPage })))
-const EnginePage = lazy(() => import('./engine-status/trading-engine-page').then((page) => ({ default: page.TradingEnginePage })))
+import { useAnswer, useLive } from './use-live'
 
 interface AppProps {
   readonly session: Session
@@ -24,13 +20,22 @@ interface AppProps {
   readonly onSignOut: () => Promise<void>
 }
 
-const ROUTES = [
-  { path: '', name: 'Overview' },
-  { path: 'orders', name: 'Orders' },
-  { path: 'strategies', name: 'Strategies' },
-  { path: 'trading-engine', name: 'Engine' },
-  { path: 'configuration', name: 'Configuration' },
-] as const
+/** Views beside the overview, each loaded when it is first wanted. The engine serves the page at these addresses, too. */
+const VIEWS: readonly { readonly path: string; readonly View: LazyExoticComponent<ComponentType> }[] = [
+  { path: 'orders', View: lazy(() => import('./orders/orders-page').then((page) => ({ default: page.OrdersPage }))) },
+  { path: 'orders/:id', View: lazy(() => import('./orders/order-page').then((page) => ({ default: page.OrderPage }))) },
+  { path: 'positions', View: lazy(() => import('./positions/positions-page').then((page) => ({ default: page.PositionsPage }))) },
+  { path: 'strategies', View: lazy(() => import('./strategies/strategies-page').then((page) => ({ default: page.StrategiesPage }))) },
+  { path: 'strategies/:id', View: lazy(() => import('./strategies/strategy-page').then((page) => ({ default: page.StrategyPage }))) },
+  { path: 'risk', View: lazy(() => import('./risk/risk-page').then((page) => ({ default: page.RiskPage }))) },
+  { path: 'trading-engine', View: lazy(() => import('./engine-status/trading-engine-page').then((page) => ({ default: page.TradingEnginePage }))) },
+  { path: 'alerts', View: lazy(() => import('./alerts/alerts-page').then((page) => ({ default: page.AlertsPage }))) },
+  { path: 'events', View: lazy(() => import('./events/events-page').then((page) => ({ default: page.EventsPage }))) },
+  { path: 'events/:id', View: lazy(() => import('./events/event-page').then((page) => ({ default: page.EventPage }))) },
+  { path: 'metrics-history', View: lazy(() => import('./metrics/metrics-page').then((page) => ({ default: page.MetricsPage }))) },
+  { path: 'audit', View: lazy(() => import('./audit/audit-page').then((page) => ({ default: page.AuditPage }))) },
+  { path: 'configuration', View: lazy(() => import('./configuration/configuration-page').then((page) => ({ default: page.ConfigurationPage }))) },
+]
 
 export function App({ session, notice, onSignOut }: AppProps): ReactNode {
   const trading = useLive(
@@ -41,81 +46,72 @@ export function App({ session, notice, onSignOut }: AppProps): ReactNode {
   )
   const me = useAnswer(WhoAmIDocument, {}, session.user)
   return (
-    <div className="flex min-h-full flex-col bg-sunk text-ink">
-      <header className="sticky top-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-page px-4 py-2">
-        <img src={markAddress} alt="" width="22" height="22" />
-        <strong className="mr-2">Quantum Leap</strong>
-        <nav aria-label="Views" className="flex flex-wrap gap-1">
-          {ROUTES.map(({ path, name }) => (
-            <NavLink
-              key={path}
-              to={path === '' ? '/' : path}
-              end
-              className={({ isActive }) => `rounded-lg px-2.5 py-1 text-sm ${isActive ? 'bg-sunk font-semibold' : 'text-soft hover:text-ink'}`}
-            >
-              {name}
-            </NavLink>
-          ))}
-          <a className="rounded-lg px-2.5 py-1 text-sm text-soft hover:text-ink" href="graphiql">
-            GraphiQL
-          </a>
-        </nav>
-        <span className="grow" />
-        {notice !== null && (
-          <span role="status" className="text-sm text-warn" data-testid="session-notice">
-            {notice}
+    <MeContext value={me.data?.me ?? null}>
+      <div className="flex min-h-full flex-col bg-sunk text-ink">
+        <header className="sticky top-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-page px-4 py-2">
+          <img src={markAddress} alt="" width="22" height="22" />
+          <strong className="mr-2">Quantum Leap</strong>
+          <Connection />
+          <span className="grow" />
+          {notice !== null && (
+            <span role="status" className="text-sm text-warn" data-testid="session-notice">
+              {notice}
+            </span>
+          )}
+          <ThemeChoice />
+          <span className="text-sm">
+            <span data-testid="session-user">{session.user}</span>
+            <span className="ml-2 hidden rounded-full border border-line px-2 py-0.5 text-xs text-soft xl:inline" data-testid="session-role">
+              {words(session.role)}
+            </span>
           </span>
-        )}
-        <Connection />
-        <span className="text-sm">
-          <span data-testid="session-user">{session.user}</span>
-          <span className="ml-2 hidden rounded-full border border-line px-2 py-0.5 text-xs text-soft 2xl:inline" data-testid="session-role">
-            {session.role.replaceAll('_', ' ').toLowerCase()}
-          </span>
-        </span>
-        <button type="button" className="button" data-testid="sign-out" onClick={() => void onSignOut()}>
-          Sign out
-        </button>
-        <StopControls trading={trading.state} permissions={me.data?.me.permissions ?? []} />
-      </header>
-      <main className="mx-auto flex w-full max-w-[1600px] grow flex-col gap-4 p-4">
-        <TradingBanner trading={trading} />
-        <Suspense fallback={<p className="text-soft">Loading…</p>}>
-          <Routes>
-            <Route index element={<Overview />} />
-            <Route path="orders" element={<OrdersPage />} />
-            <Route path="strategies" element={<StrategiesPage />} />
-            <Route path="configuration" element={<ConfigurationPage />} />
-            <Route path="trading-engine" element={<EnginePage />} />
-            <Route path="*" element={<NotFound />} />
-          </Routes>
-        </Suspense>
-      </main>
-    </div>
+          <button type="button" className="button" data-testid="sign-out" onClick={() => void onSignOut()}>
+            Sign out
+          </button>
+          <StopControl />
+        </header>
+        <div className="mx-auto flex w-full max-w-[1800px] grow flex-col gap-x-4 p-4 lg:flex-row">
+          <Navigation />
+          <main className="mt-4 flex min-w-0 grow flex-col gap-4 lg:mt-0">
+            <TradingBanner trading={trading} />
+            <Suspense fallback={<p className="text-soft">Loading…</p>}>
+              <Views />
+            </Suspense>
+          </main>
+        </div>
+      </div>
+    </MeContext>
   )
 }
 
-const MEANING: Record<ConnectionState, string> = {
-  connecting: 'connecting',
-  connected: 'live',
-  reconnecting: 'reconnecting',
-  closed: 'not connected',
+function Views(): ReactNode {
+  const { pathname } = useLocation()
+  useEffect(() => {
+    const name = words(pathname.split('/')[1] ?? '').replaceAll('-', ' ')
+    document.title = name === '' ? 'Quantum Leap' : `${name} · Quantum Leap`
+  }, [pathname])
+  return (
+    <Routes>
+      <Route index element={<Overview />} />
+      {VIEWS.map(({ path, View }) => (
+        <Route key={path} path={path} element={<View key={pathname} />} />
+      ))}
+      <Route path="*" element={<NotFound />} />
+    </Routes>
+  )
 }
 
-function Connection(): ReactNode {
-  const state = useCell(useClient().connection)
-  const since = useSince(state !== 'connected')
-  const now = useNow()
+function ThemeChoice(): ReactNode {
+  const [theme, setTheme] = useState(chosenTheme)
+  useEffect(() => chooseTheme(theme), [theme])
   return (
-    <span
-      role="status"
-      data-testid="connection-state"
-      data-state={state}
-      className={`rounded-full border px-2 py-0.5 text-xs ${state === 'connected' ? 'border-good text-good' : 'border-warn text-warn'}`}
-    >
-      {MEANING[state]}
-      {since !== null && now - since > 2_000 && `, figures of ${relativeTime(since, now)}`}
-    </span>
+    <select className="field py-1 text-sm" aria-label="Colours" value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
+      {THEMES.map((each) => (
+        <option key={each} value={each}>
+          {each}
+        </option>
+      ))}
+    </select>
   )
 }
 
@@ -124,9 +120,9 @@ function NotFound(): ReactNode {
     <section className="card">
       <h1 className="text-lg font-semibold">There is nothing at this address</h1>
       <p className="mt-2">
-        <NavLink className="text-accent underline" to="/">
+        <Link className="text-accent underline" to="/">
           To the overview
-        </NavLink>
+        </Link>
       </p>
     </section>
   )

@@ -1,16 +1,15 @@
 // Pure folds: how what comes live changes what is shown. Each is given a state and an item, and answers a new state.
-import type { LiveAlertsSubscription, LiveEventsSubscription, LiveOrdersSubscription, LivePositionsSubscription } from '../generated/operations'
+import type { EventLineFragment, LiveAlertsSubscription, LiveEventsSubscription, LiveOrdersSubscription, LivePositionsSubscription, LivePricesSubscription } from '../generated/operations'
 
 export type OrderLine = LiveOrdersSubscription['orders']
 export type PositionLine = LivePositionsSubscription['positions']
 export type AlertLine = LiveAlertsSubscription['alerts']
-type EventItem = LiveEventsSubscription['events']
-export type EventLine = Extract<EventItem, { __typename: 'EventDelivery' }>['event']
+export type EventLine = EventLineFragment
 
 export type ById<Line> = ReadonlyMap<string, Line>
 
-const WORKING: readonly string[] = ['CREATED', 'SUBMITTED', 'PARTIALLY_FILLED']
-export const MOST_EVENTS = 200 // lines kept of the ticker
+export const WORKING = ['CREATED', 'SUBMITTED', 'PARTIALLY_FILLED'] as const satisfies readonly OrderLine['status'][]
+export const MOST_EVENTS = 1_000 // lines kept of those that came live
 export const MOST_DONE = 20 // orders kept that are done
 
 function put<Line extends { id: string }>(lines: ById<Line>, line: Line): Map<string, Line> {
@@ -20,7 +19,7 @@ function put<Line extends { id: string }>(lines: ById<Line>, line: Line): Map<st
 }
 
 export function isWorking(order: OrderLine): boolean {
-  return WORKING.includes(order.status)
+  return (WORKING as readonly string[]).includes(order.status)
 }
 
 /** Keep working orders, and the newest of those that are done. */
@@ -36,6 +35,28 @@ export function withPosition(positions: ById<PositionLine>, { positions: positio
   const next = put(positions, position)
   if (position.closedAt !== null || Number(position.quantity) === 0) next.delete(position.id)
   return next
+}
+
+export type PriceLine = LivePricesSubscription['marketData']
+
+/** Keep the latest price of each symbol. */
+export function withPrice(prices: ReadonlyMap<string, PriceLine>, { marketData: quote }: LivePricesSubscription): ReadonlyMap<string, PriceLine> {
+  return new Map(prices).set(quote.symbol, quote)
+}
+
+/**
+ * Value a position at the latest price, as the engine does: quantity times price, and what it would gain over its
+ * average price. The engine tells a position when it changes, and prices as they move.
+ */
+export function atPrice(position: PositionLine, price: PriceLine | undefined): PositionLine {
+  if (price === undefined) return position
+  const quantity = Number(position.quantity)
+  return {
+    ...position,
+    marketPrice: price.last,
+    marketValue: String(quantity * Number(price.last)),
+    unrealizedPnl: String(quantity * (Number(price.last) - Number(position.averagePrice))),
+  }
 }
 
 /** Keep alerts that still stand. */

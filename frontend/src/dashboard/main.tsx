@@ -10,6 +10,7 @@ import { takeCode } from '../lib/sign-in-code'
 import { App } from './app'
 import { createClient } from './client'
 import { ClientContext } from './use-live'
+import { chooseTheme, chosenTheme } from './shell/theme'
 import './dashboard.css'
 
 const endpoints = endpointsOf(document.baseURI)
@@ -40,6 +41,7 @@ window.addEventListener('hashchange', () => {
 desk.state.watch(() => {
   if (desk.state.get().kind !== 'signed-in') live.endAll()
 })
+chooseTheme(chosenTheme())
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no element with the id "root"')
 createRoot(root).render(

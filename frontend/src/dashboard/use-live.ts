@@ -1,8 +1,11 @@
 // The one way in which a view follows the engine: a state that items are folded into, at most once a frame.
-import { createContext, useContext, useEffect, useRef, useState } from 'react'
+import { createContext, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import type { Client, Operation } from './client'
 import { useCell } from '../lib/cell'
+import { LiveEventsDocument, type EventFilter, type EventType } from '../generated/operations'
+import { createTradingEngineService, type TradingEngineService } from './trading-engine-service'
 
+const NOTHING_MS = 2_000 // of a live connection on which nothing came: there is nothing
 const AGAIN_MS = 1_000 // a server that ends a stream again and again is asked at most this often
 
 export const ClientContext = createContext<Client | null>(null)
@@ -13,9 +16,15 @@ export function useClient(): Client {
   return client
 }
 
+/** What can be done with the engine, over the client of the page. */
+export function useService(): TradingEngineService {
+  const client = useClient()
+  return useMemo(() => createTradingEngineService(client), [client])
+}
+
 export interface Live<State> {
   readonly state: State
-  /** Whether anything has come yet. */
+  /** Whether anything has come yet, or nothing will for now. */
   readonly isReady: boolean
   /** Since when (milliseconds of the epoch) what is shown is not live, or null while it is. */
   readonly staleSince: number | null
@@ -81,6 +90,12 @@ export function useLive<Item, Variables extends object, State>(
     }
   }, [client, operation])
 
+  useEffect(() => {
+    if (connection !== 'connected') return
+    const timer = setTimeout(() => setShown((before) => (before.isReady ? before : { ...before, isReady: true })), NOTHING_MS)
+    return () => clearTimeout(timer)
+  }, [connection])
+
   return { ...shown, staleSince: useSince(connection !== 'connected' && shown.isReady) }
 }
 
@@ -116,4 +131,49 @@ export function useAnswer<Result, Variables extends object>(
     return () => void (isOver = true)
   }, [client, operation, key, version, turn])
   return { ...answer, refresh: () => setTurn((before) => before + 1) }
+}
+
+export interface Changes {
+  /** Grows when something happened: what a list is asked anew by. */
+  readonly version: number
+  readonly staleSince: number | null
+}
+
+const NOT_AGAIN_MS = 1_000
+
+/** Notice that events of some types happened: at once, then at most once a second; and that a lost connection is back. */
+export function useChanges(types: readonly EventType[], entityId: string | null = null): Changes {
+  const filter: EventFilter = { types: [...types], ...(entityId === null ? {} : { entityId }) }
+  const live = useLive(
+    LiveEventsDocument,
+    () => ({ filter }),
+    (kept: number | undefined) => (kept ?? 0) + 1,
+    (count) => count + 1,
+  )
+  return { version: useThrottled(live.state, NOT_AGAIN_MS) + (live.staleSince === null ? 0 : 0.5), staleSince: live.staleSince }
+}
+
+/** A value that follows another at once, and then not again for so long. */
+function useThrottled(value: number, forMs: number): number {
+  const [shown, setShown] = useState(value)
+  const last = useRef(0)
+  useEffect(() => {
+    const wait = Math.max(0, last.current + forMs - Date.now())
+    const timer = setTimeout(() => {
+      last.current = Date.now()
+      setShown(value)
+    }, wait)
+    return () => clearTimeout(timer)
+  }, [value, forMs])
+  return shown
+}
+
+/** A number that grows every so often while the page is looked at. */
+export function useTurn(everyMs: number): number {
+  const [turn, setTurn] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === 'visible' && setTurn((before) => before + 1), everyMs)
+    return () => clearInterval(timer)
+  }, [everyMs])
+  return turn
 }

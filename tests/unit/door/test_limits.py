@@ -88,6 +88,12 @@ BOMBS = {
         "{ " + numbered(3, lambda n: f"s{n}: __schema {{ types {{ name }} }}") + " }",
         "asks for the schema",
     ),
+    "much of the schema": (
+        "{ __schema { "
+        + numbered(50, lambda n: f"a{n}: types {{ fields {{ name args {{ name description }} }} }}")
+        + " } }",
+        "too much of the schema",
+    ),
     "large pages": (
         "{ "
         + numbered(

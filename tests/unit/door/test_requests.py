@@ -6,12 +6,14 @@ import pytest
 from graphql import GraphQLError
 
 from engine.errors import Refusal, RefusalCode, Refused
+from engine.security.bearer import Viewer
 from gql.errors import MASK, ErrorCode, code_of, coded, shown
 from gql.http import GRAPHQL_JSON, JSON, preferred
 from gql.identity import bearer, secret_of_payload
 from gql.inputs import bounded, printable, some
 from gql.operations import OperationRequest
 from gql.presence import Ending, Presence
+from models.user import Role
 
 
 @pytest.mark.parametrize(
@@ -105,21 +107,25 @@ def test_what_a_database_refuses_is_replaced() -> None:
     assert printable("a\x00b\nc") == "a?b\nc"
 
 
+def a_viewer(token_id: str) -> Viewer:
+    """Somebody who came with a token."""
+    return Viewer(name="ann", role=Role.TRADER, user_id="usr_ann", token_id=token_id, expires_at=None)
+
+
 def test_a_revoked_token_ends_what_came_with_it() -> None:
     """Only while it is there, and nobody else's."""
     presence = Presence()
     first, second = list[Ending](), list[Ending]()
-    with presence.of("tok_1", first.append), presence.of("tok_2", second.append):
-        assert presence.count == 2
+    with presence.of(a_viewer("tok_1"), first.append), presence.of(a_viewer("tok_2"), second.append):
         presence.revoked("tok_1")
     presence.revoked("tok_2")
-    assert (first, second, presence.count) == ([Ending.SIGNED_OUT], [], 0)
+    assert (first, second) == ([Ending.SIGNED_OUT], [])
 
 
 def test_a_server_that_leaves_tells_everybody() -> None:
     """Streams never end by themselves: they would hold up its end."""
     presence = Presence()
     first, second = list[Ending](), list[Ending]()
-    with presence.of("tok_1", first.append), presence.of("tok_2", second.append):
+    with presence.of(a_viewer("tok_1"), first.append), presence.of(a_viewer("tok_2"), second.append):
         presence.leave()
     assert first == second == [Ending.LEAVING]

@@ -129,7 +129,9 @@ def test_the_committed_schema_is_the_code_s() -> None:
     assert (ROOT / "schema.graphql").read_text() == sdl()
 
 
-EXAMPLES = sorted([*(ROOT / "frontend" / "src").rglob("*.graphql"), *(ROOT / "examples").rglob("*.graphql")])
+PAGES = ROOT / "frontend" / "src"
+DASHBOARD = sorted((PAGES / "dashboard").rglob("*.graphql"))  # they share their fragments
+EXAMPLES = sorted({*PAGES.rglob("*.graphql"), *(ROOT / "examples").rglob("*.graphql")} - {*DASHBOARD})
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -138,6 +140,12 @@ def test_every_operation_of_the_repository_is_valid(path: Path, schema: GraphQLS
     assert validate(schema, parse(path.read_text())) == []
 
 
+def test_every_operation_of_the_dashboard_is_valid(schema: GraphQLSchema) -> None:
+    """All together, as they are built."""
+    assert validate(schema, parse("\n".join(path.read_text() for path in DASHBOARD))) == []
+
+
 def test_there_are_operations_to_look_at() -> None:
     """The list above is not empty by a wrong path."""
     assert EXAMPLES
+    assert DASHBOARD

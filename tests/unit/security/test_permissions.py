@@ -14,8 +14,8 @@ from engine.security.permissions import (
 from models.user import Role
 
 QUERIES = """health metrics metricHistory alerts config eventHistory latestCursor event eventBus deadLetters orders
-    order positions executions portfolio equityHistory strategies strategyKinds strategyPerformance riskViolations
-    riskLimits auditTrail auditVerification marketData tradingState me"""
+    order positions executions portfolio equityHistory strategies strategy strategyKinds strategyPerformance
+    riskViolations riskLimits auditTrail auditVerification marketData tradingState me"""
 MUTATIONS = """emergencyStop resumeTrading updateConfig acknowledgeAlert resolveAlert submitOrder previewOrder
     cancelOrder closePosition submitSignal deployStrategy pauseStrategy resumeStrategy stopStrategy retryEvent
     discardEvent createApiToken revokeApiToken storeBrokerCredential"""

@@ -1,11 +1,13 @@
 // What happens, as it happens, the newest on top; begins with the last few and misses nothing across lost connections.
 import { useState, type ReactNode } from 'react'
+import { Link } from 'react-router'
 import { LiveEventsDocument, NewestEventsDocument, type NewestEventsQuery } from '../../generated/operations'
 import { QUIET, withEvent, type EventLine, type Ticker } from '../folds'
 import { timeOfDay, words } from '../format'
 import { useAnswer, useLive } from '../use-live'
 
 const FIRST = 30 // events that a new ticker begins with
+const MOST_SHOWN = 60 // more are on the page of events
 
 export function EventTicker(): ReactNode {
   const newest = useAnswer(NewestEventsDocument, { first: FIRST }, 0)
@@ -31,12 +33,17 @@ function Lines({ after }: { readonly after: string }): ReactNode {
     (kept) => kept ?? QUIET,
     withEvent,
   )
-  const lines = isPaused ?? ticker.state.lines
+  const lines = (isPaused ?? ticker.state.lines).slice(0, MOST_SHOWN)
   return (
     <>
-      <button type="button" className="button mb-2" aria-pressed={isPaused !== null} onClick={() => setPaused(isPaused === null ? ticker.state.lines : null)}>
-        {isPaused === null ? 'Pause' : 'Follow again'}
-      </button>
+      <div className="mb-2 flex items-center gap-3">
+        <button type="button" className="button" aria-pressed={isPaused !== null} onClick={() => setPaused(isPaused === null ? ticker.state.lines : null)}>
+          {isPaused === null ? 'Pause' : 'Follow again'}
+        </button>
+        <Link className="link text-sm" to="/events">
+          All events
+        </Link>
+      </div>
       {(ticker.fault ?? ticker.state.notice) !== null && (
         <p role="status" className="mb-2 text-sm text-warn">
           {ticker.fault ?? ticker.state.notice}
@@ -45,9 +52,11 @@ function Lines({ after }: { readonly after: string }): ReactNode {
       {lines.length === 0 && <p className="text-sm text-soft">Nothing has happened yet.</p>}
       <ol className={`max-h-96 overflow-y-auto text-sm ${ticker.staleSince === null ? '' : 'stale'}`} tabIndex={0} aria-label="Newest events">
         {lines.map((event) => (
-          <li key={event.id} data-testid="event" className="flex gap-3 border-b border-line py-1">
+          <li key={event.id} data-testid="event" data-cursor={event.cursor} className="flex gap-3 border-b border-line py-1">
             <span className="whitespace-nowrap text-soft tabular-nums">{timeOfDay(event.createdAt)}</span>
-            <span className={event.priority === 'CRITICAL' ? 'font-semibold text-bad' : ''}>{words(event.type)}</span>
+            <Link className={`underline-offset-2 hover:underline ${event.priority === 'CRITICAL' ? 'font-semibold text-bad' : ''}`} to={`/events/${event.id}`}>
+              {words(event.type)}
+            </Link>
             <span className="text-soft">{event.symbol}</span>
           </li>
         ))}

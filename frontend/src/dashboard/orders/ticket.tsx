@@ -1,17 +1,14 @@
 // The order ticket: says as it is written what the engine would make of it, and sends an order once however often it is pressed.
 import { useEffect, useId, useState, type FormEvent, type ReactNode } from 'react'
 import {
-  PlaceOrderDocument,
-  PreviewOrderDocument,
   SymbolsDocument,
   type OrderSide,
   type OrderType,
-  type PlaceOrderMutation,
   type PreviewOrderMutation,
   type TimeInForce,
 } from '../../generated/operations'
 import { figure } from '../format'
-import { useAnswer, useClient } from '../use-live'
+import { useAnswer, useService } from '../use-live'
 import { EMPTY_DRAFT, orderOf, type Draft } from './draft'
 
 const PREVIEW_AFTER_MS = 250
@@ -22,7 +19,7 @@ const TIMES: readonly TimeInForce[] = ['DAY', 'GTC', 'IOC']
 type Preview = PreviewOrderMutation['previewOrder']
 
 export function Ticket(): ReactNode {
-  const client = useClient()
+  const service = useService()
   const symbols = useAnswer(SymbolsDocument, {}, 0)
   const [draft, setDraft] = useState(EMPTY_DRAFT)
   const [clientOrderId, setClientOrderId] = useState(() => crypto.randomUUID())
@@ -40,15 +37,16 @@ export function Ticket(): ReactNode {
     event.preventDefault()
     if (order === null) return
     setBusy(true)
-    client
-      .ask(PlaceOrderDocument, { input: order })
-      .then(({ submitOrder }) => {
-        setSaid(outcomeOf(submitOrder))
-        // Answered: another press is another order. Without an answer the id stays, and pressing again is safe.
-        setClientOrderId(crypto.randomUUID())
+    void service.placeOrder(order).then((outcome) => {
+      const isUnknown = !outcome.isDone && outcome.isUnknown
+      setSaid({
+        isGood: outcome.isDone,
+        words: outcome.isDone ? 'The order is accepted.' : `${outcome.words}${isUnknown ? ' Press again: it is sent once only.' : ''}`,
       })
-      .catch((error: unknown) => setSaid({ isGood: false, words: `${(error as Error).message} Press again: it is sent once only.` }))
-      .finally(() => setBusy(false))
+      // Answered: another press is another order. Without an answer the id stays, and pressing again is safe.
+      if (!isUnknown) setClientOrderId(crypto.randomUUID())
+      setBusy(false)
+    })
   }
   return (
     <form className="card flex flex-col gap-3 text-sm" onSubmit={place} aria-label="Order ticket">
@@ -90,36 +88,22 @@ export function Ticket(): ReactNode {
   )
 }
 
-function outcomeOf(outcome: PlaceOrderMutation['submitOrder']): { isGood: boolean; words: string } {
-  switch (outcome.__typename) {
-    case 'OrderAccepted':
-      return { isGood: true, words: 'The order is accepted.' }
-    case 'OrderDenied':
-      return { isGood: false, words: `Denied: ${outcome.message}` }
-    case 'IdempotencyConflict':
-      return { isGood: false, words: outcome.message }
-  }
-}
-
 /** What the engine would make of a draft, asked for a moment after the last change; null while the draft is no order. */
 function usePreview(draft: Draft): Preview | null {
-  const client = useClient()
+  const service = useService()
   const [preview, setPreview] = useState<Preview | null>(null)
   useEffect(() => {
     let isOver = false
     const order = orderOf(draft, 'preview')
     const timer = setTimeout(() => {
       if (order === null) return setPreview(null)
-      client.ask(PreviewOrderDocument, { input: order }).then(
-        (data) => isOver || setPreview(data.previewOrder),
-        () => isOver || setPreview(null),
-      )
+      void service.previewOrder(order).then((answer) => isOver || setPreview(answer))
     }, PREVIEW_AFTER_MS)
     return () => {
       isOver = true
       clearTimeout(timer)
     }
-  }, [client, draft])
+  }, [service, draft])
   return preview
 }
 

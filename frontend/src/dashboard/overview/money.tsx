@@ -1,7 +1,7 @@
 // The account in figures: what it is worth, what was gained, what is free.
 import type { ReactNode } from 'react'
 import type { AccountQuery } from '../../generated/operations'
-import { money, percent, share } from '../format'
+import { gainLook, money, percent, share } from '../format'
 
 export type Portfolio = NonNullable<AccountQuery['portfolio']>
 
@@ -14,8 +14,17 @@ export function Money({ portfolio, fault }: { readonly portfolio: Portfolio; rea
       <p className="text-3xl font-bold tabular-nums" data-testid="equity">
         {money(equity, currency)}
       </p>
-      <p className={`tabular-nums ${Number(gained) < 0 ? 'text-bad' : 'text-good'}`}>
+      <p className={`tabular-nums ${gainLook(gained)}`}>
         {money(gained, currency, true)} <span className="text-soft">({percent(share(gained, startingCash))} since the account was opened)</span>
+      </p>
+      <p className="tabular-nums" data-testid="day-profit">
+        {portfolio.dayPnl === null ? (
+          <span className="text-soft">The day’s profit is not known yet</span>
+        ) : (
+          <>
+            <span className={gainLook(portfolio.dayPnl)}>{money(portfolio.dayPnl, currency, true)}</span> <span className="text-soft">this market day</span>
+          </>
+        )}
       </p>
       <dl className="mt-4 grid grid-cols-2 gap-x-4 gap-y-2 text-sm tabular-nums">
         <Line name="Cash" value={money(portfolio.cash, currency)} />

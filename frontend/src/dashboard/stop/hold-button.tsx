@@ -5,11 +5,12 @@ const HOLD_MS = 800
 
 interface HoldButtonProps {
   readonly children: ReactNode
+  readonly testId: string
   readonly isBusy: boolean
   readonly onHeld: () => void
 }
 
-export function HoldButton({ children, isBusy, onHeld }: HoldButtonProps): ReactNode {
+export function HoldButton({ children, testId, isBusy, onHeld }: HoldButtonProps): ReactNode {
   const [isHeld, setHeld] = useState(false)
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => () => clearTimeout(timer.current), [])
@@ -32,7 +33,7 @@ export function HoldButton({ children, isBusy, onHeld }: HoldButtonProps): React
   return (
     <button
       type="button"
-      data-testid="emergency-stop"
+      data-testid={testId}
       disabled={isBusy}
       aria-description="Hold for a second"
       className="relative overflow-hidden rounded-lg bg-bad px-4 py-2 text-sm font-bold text-page select-none disabled:opacity-60"

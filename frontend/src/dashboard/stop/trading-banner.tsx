@@ -2,11 +2,13 @@
 import type { ReactNode } from 'react'
 import type { LiveTradingStateSubscription } from '../../generated/operations'
 import { relativeTime, words } from '../format'
+import { useRights } from '../shell/me'
 import type { Live } from '../use-live'
 import { useNow } from '../use-now'
+import { ResumeControl } from './resume-control'
 
 export type TradingState = LiveTradingStateSubscription['tradingState']
-type Halt = TradingState['halts'][number]
+export type Halt = TradingState['halts'][number]
 
 const SAID: Record<TradingState['state'], { readonly title: string; readonly look: string }> = {
   ACTIVE: { title: 'Trading is active', look: 'border-good text-good' },
@@ -44,10 +46,14 @@ export function TradingBanner({ trading }: { readonly trading: Live<TradingState
 
 function HaltLine({ halt }: { readonly halt: Halt }): ReactNode {
   const now = useNow()
+  const rights = useRights()
   return (
-    <p className="mt-1 text-sm text-ink">
-      <strong>{halt.target === null ? words(halt.scope) : `${words(halt.scope)} ${halt.target}`}</strong>
-      {`: ${halt.reason} · ${halt.automatic ? 'by a rule' : `by ${halt.startedBy}`}, ${relativeTime(Date.parse(halt.since), now)}`}
-    </p>
+    <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-ink">
+      <p>
+        <strong>{halt.target === null ? words(halt.scope) : `${words(halt.scope)} ${halt.target}`}</strong>
+        {`: ${halt.reason} · ${halt.automatic ? 'by a rule' : `by ${halt.startedBy}`}, ${relativeTime(Date.parse(halt.since), now)}`}
+      </p>
+      {rights.may('RESUME') && <ResumeControl halt={halt} />}
+    </div>
   )
 }

@@ -2,21 +2,27 @@
 import type { ReactNode } from 'react'
 import type { AccountQuery } from '../../generated/operations'
 import { figure, percent, share, words } from '../format'
+import { Card } from '../parts/card'
 
 type Limit = AccountQuery['riskLimits'][number]
 const NEAR = 0.8
 
-export function Limits({ limits }: { readonly limits: readonly Limit[] }): ReactNode {
+interface LimitsProps {
+  /** Null until they are known. */
+  readonly limits: readonly Limit[] | null
+  readonly isStale: boolean
+  readonly fault: string | null
+}
+
+export function Limits({ limits, isStale, fault }: LimitsProps): ReactNode {
   return (
-    <section className="card" aria-label="Limits">
-      <h2>Limits and their use</h2>
-      {limits.length === 0 && <p className="text-sm text-soft">No limit is known yet.</p>}
+    <Card title="Limits and their use" count={limits?.length ?? 0} empty="You have no account, and so no limits." isReady={limits !== null} isStale={isStale} fault={limits === null ? fault : null}>
       <ul className="flex flex-col gap-2">
-        {limits.map((limit) => (
+        {limits?.map((limit) => (
           <LimitLine key={`${limit.code} ${limit.subject ?? ''}`} limit={limit} />
         ))}
       </ul>
-    </section>
+    </Card>
   )
 }
 
