@@ -51,9 +51,10 @@ class Proxy:
         self._server.close()
         for pair in [*self._pairs]:
             pair.reset()
-        for task in self._tasks:
+        tasks = [*self._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self, *, silent: bool) -> bool:
         """Reset a random connection, or let it stay open while nothing comes through any more; tell if there was one."""
@@ -68,22 +69,32 @@ class Proxy:
         return True
 
     async def _connected(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._tasks.add(mine)
         try:
             far_reader, far = await asyncio.open_connection("127.0.0.1", self._to)
         except OSError:
-            near.transport.abort()
             return
-        pair = _Pair(near, far)
+        else:
+            await self._serve(_Pair(near, far), reader, far_reader)
+        finally:
+            near.close()
+            self._tasks.discard(mine)
+
+    async def _serve(self, pair: _Pair, near: asyncio.StreamReader, far: asyncio.StreamReader) -> None:
         self._pairs.append(pair)
-        tasks = [
-            asyncio.create_task(self._forward(pair, *ends)) for ends in ((reader, far), (far_reader, near))
+        both = [
+            asyncio.create_task(self._forward(pair, *ends)) for ends in ((near, pair.far), (far, pair.near))
         ]
-        self._tasks.update(tasks)
-        await asyncio.wait(tasks)
-        self._tasks.difference_update(tasks)
-        self._pairs.remove(pair)
-        near.close()
-        far.close()
+        try:
+            await asyncio.wait(both)
+        finally:
+            for task in both:
+                task.cancel()
+            self._pairs.remove(pair)
+            pair.near.close()  # what is still to be sent is
+            pair.far.close()
 
     async def _forward(self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

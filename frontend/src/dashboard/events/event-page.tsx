@@ -31,7 +31,7 @@ export function EventPage(): ReactNode {
         {event !== null && <EventDetails event={event} onDone={refresh} />}
       </Card>
       {event !== null && (
-        <div className="grid items-start gap-4 xl:grid-cols-2">
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[repeat(2,minmax(0,1fr))]">
           <Card title="What led to what" count={event.causation.nodes.length} empty="It stands for itself." {...shown}>
             <ol className="flex flex-col gap-1 text-sm" data-testid="causation">
               {event.causation.nodes.map((node) => (

@@ -55,7 +55,7 @@ function Charts({ names }: { readonly names: readonly string[] }): ReactNode {
   )
   const samples = useMemo(() => [...(past.data?.metricHistory.edges ?? []).map((edge) => edge.node).reverse(), ...live.state], [past.data, live.state])
   return (
-    <div className="grid gap-4 xl:grid-cols-2">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-4 xl:grid-cols-[repeat(2,minmax(0,1fr))]">
       {names.map((name) => (
         <FigureCard key={name} name={name} samples={samples} isStale={live.staleSince !== null} isReady={past.data !== null} fault={past.fault ?? live.fault} />
       ))}

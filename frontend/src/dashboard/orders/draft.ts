@@ -10,7 +10,7 @@ export interface Draft {
   readonly timeInForce: TimeInForce
 }
 
-export const EMPTY_DRAFT: Draft = { symbol: '', side: 'BUY', type: 'MARKET', quantity: '', price: '', timeInForce: 'DAY' }
+export const EMPTY_DRAFT: Draft = { symbol: '', side: 'BUY', type: 'MARKET', quantity: '', price: '', timeInForce: 'GTC' }
 
 const AMOUNT = /^\d{1,10}(\.\d{1,8})?$/
 

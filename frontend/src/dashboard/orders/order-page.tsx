@@ -32,7 +32,7 @@ export function OrderPage(): ReactNode {
         {order !== null && <OrderDetails order={order} />}
       </Card>
       {order !== null && (
-        <div className="grid items-start gap-4 xl:grid-cols-2">
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[repeat(2,minmax(0,1fr))]">
           <Card title="Status history" count={steps.length} empty="Nothing is recorded." {...shown}>
             <ol className="flex flex-col gap-2 text-sm">
               {steps.map((step) => (

@@ -23,7 +23,7 @@ export function OrdersPage(): ReactNode {
   return (
     <>
       <h1 className="text-xl font-bold">Orders</h1>
-      <div className={rights.may('TRADE') ? 'grid items-start gap-4 xl:grid-cols-[minmax(280px,340px)_1fr]' : ''}>
+      <div className={rights.may('TRADE') ? 'grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[minmax(280px,340px)_minmax(0,1fr)]' : ''}>
         {rights.may('TRADE') && <Ticket />}
         <div className="flex min-w-0 flex-col gap-4">
           <Filters>

@@ -23,7 +23,7 @@ interface DataTableProps<Line> {
 export function DataTable<Line extends { readonly id: string }>({ name, columns, lines, attributesOf }: DataTableProps<Line>): ReactNode {
   const [order, setOrder] = useUrlValue(`${name}-by`, '')
   return (
-    <div className="overflow-x-auto">
+    <div className="relative overflow-x-auto">
       <table className="lines w-full text-sm">
         <thead>
           <tr>
