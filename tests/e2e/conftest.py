@@ -5,7 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.visiting import FLAGS, Visit
 from tests.running import RUNNING, TradingEngine, running_engine
 
 StartEngine = Callable[..., TradingEngine]
@@ -20,6 +22,26 @@ def start_engine(tmp_path: Path) -> Iterator[StartEngine]:
             return engines.enter_context(running_engine(tmp_path / name, *options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, engine: TradingEngine) -> Iterator[Visit]:
+    """The operator on the overview of a module's engine, live; nothing may go wrong in the page."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    visit = Visit(context, engine)
+    visit.is_live()
+    yield visit
+    context.close()
+    assert visit.faults == []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,10 +74,9 @@ class Proxy:
         self._tasks.add(mine)
         try:
             far_reader, far = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:
-            return
-        else:
             await self._serve(_Pair(near, far), reader, far_reader)
+        except (OSError, asyncio.CancelledError):
+            return  # no engine, or the end of the proxy: asyncio's streams take a cancelled task for a defect
         finally:
             near.close()
             self._tasks.discard(mine)

@@ -6,6 +6,7 @@ import { LiveEventsDocument, type EventFilter, type EventType } from '../generat
 import { createTradingEngineService, type TradingEngineService } from './trading-engine-service'
 
 const NOTHING_MS = 2_000 // of a live connection on which nothing came: there is nothing
+const LATE_MS = 500 // a page that nobody sees has no frames, and must not keep what comes for the next one
 const AGAIN_MS = 1_000 // a server that ends a stream again and again is asked at most this often
 
 export const ClientContext = createContext<Client | null>(null)
@@ -54,11 +55,14 @@ export function useLive<Item, Variables extends object, State>(
   useEffect(() => {
     let waiting: Item[] = []
     let frame = 0
+    let late: ReturnType<typeof setTimeout> | undefined
     let again: ReturnType<typeof setTimeout> | undefined
     let isOver = false
     let end = (): void => undefined
 
     function show(): void {
+      cancelAnimationFrame(frame)
+      clearTimeout(late)
       frame = 0
       const items = waiting
       waiting = []
@@ -70,7 +74,9 @@ export function useLive<Item, Variables extends object, State>(
       end = client.follow(operation, folding.current.variablesOf(state), {
         next(item) {
           waiting.push(item)
-          frame ||= requestAnimationFrame(show)
+          if (frame !== 0) return
+          frame = requestAnimationFrame(show)
+          late = setTimeout(show, LATE_MS)
         },
         failed(words) {
           setShown((before) => ({ ...before, fault: words }))
@@ -86,6 +92,7 @@ export function useLive<Item, Variables extends object, State>(
       isOver = true
       clearTimeout(again)
       cancelAnimationFrame(frame)
+      clearTimeout(late)
       end()
     }
   }, [client, operation])
@@ -96,7 +103,7 @@ export function useLive<Item, Variables extends object, State>(
     return () => clearTimeout(timer)
   }, [connection])
 
-  return { ...shown, staleSince: useSince(connection !== 'connected' && shown.isReady) }
+  return { ...shown, staleSince: useSince(connection === 'reconnecting' || (connection !== 'connected' && shown.isReady)) }
 }
 
 /** Since when something holds, or null while it does not. */

@@ -105,7 +105,7 @@ function EntityLink({ event }: { readonly event: InFull }): ReactNode {
 function StoryLine({ node, isThis }: { readonly node: Node; readonly isThis: boolean }): ReactNode {
   const { id, type, symbol, createdAt } = node.event
   return (
-    <li className="flex gap-3" style={{ paddingLeft: node.depth * INDENT }} aria-current={isThis}>
+    <li className="flex flex-wrap gap-x-3" style={{ paddingLeft: node.depth * INDENT }} aria-current={isThis}>
       <time className="text-soft tabular-nums" dateTime={createdAt} title={dateAndTime(createdAt)}>
         {timeOfDay(createdAt)}
       </time>

@@ -72,7 +72,7 @@ function OrderDetails({ order }: { readonly order: InFull }): ReactNode {
           ['Order id', order.id],
         ]}
       />
-      {order.reason !== null && <p className="mt-3 text-sm">{order.reason}</p>}
+      {order.reason !== null && order.denialReasons.length === 0 && <p className="mt-3 text-sm">{order.reason}</p>}
       {order.denialReasons.length > 0 && (
         <ul className="mt-3 list-disc pl-5 text-sm text-bad">
           {order.denialReasons.map((reason) => (

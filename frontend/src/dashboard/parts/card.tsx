@@ -24,7 +24,7 @@ export function Card({ title, count, isReady, isStale, fault, empty, aside, chil
     <section className={`card ${isStale ? 'stale' : ''}`} aria-label={title} aria-busy={!isReady && fault === null}>
       <div className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-1">
         <h2 className="mb-0!">
-          {title} {count > 0 && <span className="font-normal">({count})</span>}
+          {title} {count > 1 && <span className="font-normal">({count})</span>}
         </h2>
         {isStale && <span className="text-sm text-warn">not live</span>}
         {aside !== undefined && <div className="ml-auto flex flex-wrap items-center gap-2 text-sm">{aside}</div>}
