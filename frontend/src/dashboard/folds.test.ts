@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { byLevel, MOST_DONE, MOST_EVENTS, QUIET, withAlert, withEvent, withOrder, withPosition, type AlertLine, type EventLine, type OrderLine, type PositionLine } from './folds'
+import { atPrice, byLevel, MOST_DONE, MOST_EVENTS, QUIET, withAlert, withEvent, withOrder, withPosition, withPrice, type AlertLine, type EventLine, type OrderLine, type PositionLine, type PriceLine } from './folds'
 
 const order = (id: string, status: OrderLine['status']) => ({ orders: { id, status } as OrderLine })
 const position = (id: string, quantity: string, closedAt: string | null = null) => ({ positions: { id, quantity, closedAt } as PositionLine })
@@ -48,4 +48,13 @@ test('a stream that lags or must begin anew says so', () => {
   const refreshed = withEvent(one, { events: { __typename: 'RefreshRequired', reason: 'PRUNED', cursor: 'c' } })
   expect(refreshed.lines).toEqual([])
   expect(refreshed.notice).toContain('history')
+})
+
+test('a position is valued at the latest price, as the engine does', () => {
+  const quote = (symbol: string, last: string) => ({ marketData: { symbol, last } as PriceLine })
+  const prices = withPrice(withPrice(withPrice(new Map(), quote('IBM', '90')), quote('AAPL', '5')), quote('IBM', '101'))
+  const held = { symbol: 'IBM', quantity: '10', averagePrice: '100', marketPrice: '99', marketValue: '990', unrealizedPnl: '-10' } as PositionLine
+  expect(atPrice(held, prices.get('IBM'))).toMatchObject({ marketPrice: '101', marketValue: '1010', unrealizedPnl: '10' })
+  expect(atPrice({ ...held, quantity: '-10' }, prices.get('IBM'))).toMatchObject({ marketValue: '-1010', unrealizedPnl: '-10' })
+  expect(atPrice(held, undefined)).toBe(held)
 })

@@ -5,13 +5,13 @@ import { StrategyInFullDocument, type EventType, type StrategyInFullQuery } from
 import { dateAndTime, figure, gainLook, lookOf, money, words } from '../format'
 import { OrdersTable } from '../orders/orders-table'
 import { Card } from '../parts/card'
-import { Chart, type Points } from '../parts/chart'
+import { Chart } from '../parts/chart'
 import { DataTable, type Column } from '../parts/data-table'
 import { Details } from '../parts/details'
 import { useCurrency } from '../shell/currency'
 import { useAnswer, useChanges } from '../use-live'
 import { StrategyControls } from './strategy-controls'
-import { parametersOf, STRATEGY_EVENTS } from './strategy-words'
+import { parametersOf, profitOf, STRATEGY_EVENTS } from './strategy-words'
 
 type Day = StrategyInFullQuery['strategyPerformance']['edges'][number]['node']
 const CHANGES: readonly EventType[] = [...STRATEGY_EVENTS, 'SIGNAL_GENERATED', 'ORDER_FILLED', 'ORDER_DENIED']
@@ -83,14 +83,4 @@ export function StrategyPage(): ReactNode {
       </Card>
     </>
   )
-}
-
-/** What a strategy earned up to each of the market days that are shown. */
-export function profitOf(newestFirst: readonly Pick<Day, 'marketDay' | 'realizedPnl' | 'commission'>[]): Points {
-  const days = [...newestFirst].reverse()
-  let sum = 0
-  return [
-    days.map((day) => Date.parse(day.marketDay) / 1_000),
-    days.map((day) => (sum += Number(day.realizedPnl) - Number(day.commission))),
-  ]
 }
