@@ -59,8 +59,8 @@ live: $(DEVELOPMENT) ## Break and load live delivery, then count what subscriber
 	@sh scripts/system-packages.sh redis-server postgresql
 	@$(BIN)/python -m tests.live $(ARGS)
 
-bench: $(DEVELOPMENT) ## Measure, beside the specification's limits
-	@sh scripts/system-packages.sh redis-server postgresql
+bench: $(DEVELOPMENT) $(PAGES) ## Measure, beside the specification's limits
+	@sh scripts/system-packages.sh redis-server postgresql chromium
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 ##@ Change

@@ -12,6 +12,7 @@ from benchmarks.door import measure_door
 from benchmarks.history import measure_history
 from benchmarks.ledger import measure_ledger
 from benchmarks.memory import measure_memory
+from benchmarks.page import measure_page
 from benchmarks.plan import DEFAULT, QUICK, Plan
 from benchmarks.publish import measure_publish
 from benchmarks.servers import DATABASES, Databases, Place
@@ -26,7 +27,7 @@ ON_EACH_DATABASE: Mapping[str, Callable[[Place, Plan], Coroutine[None, None, Non
     "memory": measure_memory,
     "history": measure_history,
 }
-SECTIONS = ("ledger", *ON_EACH_DATABASE, "door")
+SECTIONS = ("ledger", *ON_EACH_DATABASE, "door", "page")
 
 
 def main() -> None:
@@ -54,6 +55,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--queued", type=int, help=f"events that wait for the bus ({DEFAULT.queued:,})")
     parser.add_argument("--history", type=int, help=f"events in the long journal ({DEFAULT.history:,})")
     parser.add_argument(
+        "--minutes", type=float, help=f"how long each view of the dashboard is loaded ({DEFAULT.minutes:g})"
+    )
+    parser.add_argument(
         "--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS)
     )
     parser.add_argument(
@@ -66,6 +70,8 @@ def _arguments() -> argparse.Namespace:
 def _plan(chosen: argparse.Namespace) -> Plan:
     asked = {name: getattr(chosen, name) for name in ("runs", "rounds", "queued", "history")}
     sizes = {name: max(value, 1) for name, value in asked.items() if value is not None}
+    if chosen.minutes is not None:
+        sizes["minutes"] = max(chosen.minutes, 0.1)
     return replace(QUICK if chosen.quick else DEFAULT, **sizes)
 
 
@@ -73,6 +79,11 @@ def _measure_once(section: str, plan: Plan) -> None:
     if section == "ledger":
         figures = asyncio.run(measure_ledger(plan.runs))
         print_table("Ledger and bus (SQLite, durability FULL, one caller)", figures)
+    elif section == "page":
+        try:
+            measure_page(plan.minutes)
+        except ServerUnavailable as error:
+            print(f"\nthe dashboard is left out: {error}")
     else:
         figures = measure_door(plan.runs)
         print_table("Requests (HTTP, one connection, one process, demonstration running)", figures)
