@@ -9,6 +9,8 @@ export interface GraphQLRequest {
 export interface GraphQLAnswer {
   readonly status: number
   readonly body: unknown
+  /** What the server's clock said (milliseconds of the epoch, to a second), or null where it did not say. */
+  readonly serverMs: number | null
 }
 
 /** Send an operation and answer what came back. Never repeats: a mutation whose answer was lost may have run. */
@@ -23,15 +25,17 @@ export async function postOperation(address: string, request: GraphQLRequest): P
     body: JSON.stringify(request),
   })
   const text = await response.text()
+  const said = Date.parse(response.headers.get('date') ?? '')
+  const about = { status: response.status, serverMs: Number.isNaN(said) ? null : said }
   try {
-    return { status: response.status, body: JSON.parse(text) as unknown }
+    return { ...about, body: JSON.parse(text) as unknown }
   } catch {
-    return { status: response.status, body: { errors: [{ message: `The server answered ${response.status} without JSON.` }] } }
+    return { ...about, body: { errors: [{ message: `The server answered ${response.status} without JSON.` }] } }
   }
 }
 
 /** Whether an answer says that nobody is signed in. */
-export function deniesSession({ status, body }: GraphQLAnswer): boolean {
+export function deniesSession({ status, body }: Pick<GraphQLAnswer, 'status' | 'body'>): boolean {
   if (status === 401) return true
   const errors = (body as { errors?: unknown } | null)?.errors
   return Array.isArray(errors) && errors.some((error) => error?.extensions?.code === 'UNAUTHENTICATED')

@@ -6,26 +6,31 @@ import { relativeTime } from '../format'
 import { useClient, useSince } from '../use-live'
 import { useNow } from '../use-now'
 
-const MEANING: Record<ConnectionState, string> = {
+const MEANING: Record<ConnectionState | 'replaying', string> = {
+  replaying: 'replaying what was missed',
   connecting: 'connecting',
   connected: 'live',
   reconnecting: 'reconnecting',
   closed: 'not connected',
 }
 const SAID_AFTER_MS = 2_000
+const REPLAYING_MS = 1_500 // since the last old event
 
 export function Connection(): ReactNode {
-  const state = useCell(useClient().connection)
+  const client = useClient()
+  const state = useCell(client.connection)
+  const replayedMs = useCell(client.replayedMs)
   const since = useSince(state !== 'connected')
   const now = useNow()
+  const shown = state === 'connected' && now - replayedMs < REPLAYING_MS ? 'replaying' : state
   return (
     <span
       role="status"
       data-testid="connection-state"
-      data-state={state}
-      className={`rounded-full border px-2 py-0.5 text-xs ${state === 'connected' ? 'border-good text-good' : 'border-warn text-warn'}`}
+      data-state={shown}
+      className={`rounded-full border px-2 py-0.5 text-xs ${shown === 'connected' ? 'border-good text-good' : 'border-warn text-warn'}`}
     >
-      {MEANING[state]}
+      {MEANING[shown]}
       {since !== null && now - since > SAID_AFTER_MS && `, figures of ${relativeTime(since, now)}`}
     </span>
   )
