@@ -129,12 +129,13 @@ class Portfolio:
 
 @strawberry.type(description="What an account was worth at one moment.")
 class EquityPoint:
+    id: strawberry.ID = strawberry.field(description="The point's id.")
     at: datetime = strawberry.field(description="When.")
     equity: Decimal = strawberry.field(description="Cash plus the value of all positions.")
 
     @classmethod
     def of(cls, row: EquityRow) -> "EquityPoint":
-        return cls(at=row.at, equity=row.equity)
+        return cls(id=strawberry.ID(row.id), at=row.at, equity=row.equity)
 
 
 @strawberry.type(

@@ -78,6 +78,7 @@ class StrategyParameter:
 
 @strawberry.type(description="A kind of strategies that can be put to work, and what it takes.")
 class StrategyKind:
+    id: strawberry.ID = strawberry.field(description="The same as `kind`.")
     kind: str = strawberry.field(description="Its name, for `deployStrategy`.")
     description: str = strawberry.field(description="What it does.")
     parameters: list[StrategyParameter] = strawberry.field(description="Its settings.")
@@ -85,7 +86,9 @@ class StrategyKind:
     @classmethod
     def of(cls, kind: Described) -> "StrategyKind":
         parameters = [StrategyParameter.of(parameter) for parameter in kind.parameters]
-        return cls(kind=kind.kind, description=kind.description, parameters=parameters)
+        return cls(
+            id=strawberry.ID(kind.kind), kind=kind.kind, description=kind.description, parameters=parameters
+        )
 
 
 def _plain(value: object) -> str:

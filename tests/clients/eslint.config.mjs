@@ -47,6 +47,7 @@ const VALUES = [
   "Quote",
   "RiskLimit",
   "RiskReason",
+  "StrategyParameter",
   "TableSize",
   "TradingState",
 ];

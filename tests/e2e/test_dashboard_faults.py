@@ -13,6 +13,9 @@ from tests.servers import ServerUnavailable
 
 pytestmark = pytest.mark.browser
 
+FAR_STOPS = """
+mutation { updateConfig(input: {key: "default_stop_loss_percent", value: "50", reason: "a test"}) { __typename } }
+"""
 WIDE = ViewportSize(width=1440, height=900)
 
 
@@ -91,6 +94,8 @@ def test_a_killed_redis_costs_nothing_but_a_warning(tmp_path: Path, browser: Bro
 def test_users_see_their_own_and_are_offered_what_they_may_do(tmp_path: Path, browser: Browser) -> None:
     """Two traders beside each other: orders, positions, events; and no command that their role has not."""
     with running_engine(tmp_path / "data", "--no-demo") as engine:
+        with client_of(engine.url, engine.token("operator", "OPERATOR")) as operator:
+            operator.ask(FAR_STOPS)  # no price of those days takes a position away
         visits = {}
         for user, symbol in (("ann", "IBM"), ("bob", "AAPL")):
             with client_of(engine.url, engine.token(user)) as client:

@@ -49,7 +49,7 @@ export function Chart({ label, names, points, valueOf, height = 180 }: ChartProp
 
   useEffect(() => plot.current?.setData(points as unknown as uPlot.AlignedData), [points])
 
-  return <div ref={place} role="img" aria-label={label} style={{ minHeight: height }} />
+  return <div ref={place} role="img" aria-label={label} className="overflow-hidden" style={{ minHeight: height }} />
 }
 
 function made(target: HTMLDivElement, names: readonly string[], height: number, points: Points, valueOf: (value: number) => string): uPlot {
