@@ -5,13 +5,14 @@ error knows its step, two operations without a name are refused, and a document 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
 
+import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -24,20 +25,29 @@ from graphql import (
     OperationType,
     create_source_event_stream,
     execute_root_selection_set,
-    map_source_to_response_event,
+    get_variable_values,
     parse,
     specified_rules,
     validate,
 )
+from graphql.execution.values import VariableValues
 
+from gql.compiled import Plan, Uncovered, compile_operation, conditional_variables, replaying
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
+from gql.reading import READING, make_replayable
 
 LONGEST_KEPT = 20_000  # characters of a document that is remembered
+MOST_KEPT = 512  # documents that are; beyond, the one asked for longest ago goes
+MOST_PLANS = 16  # of a document: one for each of its operations and of its conditions' values
+MOST_COERCION_ERRORS = 50
+NO_VARIABLES = VariableValues({}, {})
 MAX_VALIDATION_ERRORS = 5  # each may look for similar names: a few milliseconds
 
 Payload = dict[str, Any]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,19 @@ class Unprepared(Exception):
         super().__init__(errors[0]["message"])
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it was read once: what is wrong with it, or the plans that were made of it."""
+
+    node: DocumentNode | None
+    errors: list[GraphQLError]
+    step: ErrorCode  # in which it was refused
+    conditions: tuple[str, ...] = ()
+    plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
+
+
 class Operations:
-    """Prepares and runs operations on one schema."""
+    """Prepares and runs operations on one schema, whose resolvers it makes replayable."""
 
     def __init__(
         self,
@@ -84,80 +105,108 @@ class Operations:
         introspection: bool = True,
         suggestions: bool = True,
         query_timeout_s: float = 10.0,
+        compiling: bool = True,
     ) -> None:
-        self._schema = schema
-        self._suggestions = suggestions
-        self._query_timeout_s = query_timeout_s
+        make_replayable(schema)
+        self.schema = schema
+        self.suggestions = suggestions
+        self.query_timeout_s = query_timeout_s
+        self._compiling = compiling
         self._rules = (
             specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
         )
         self._limits = Limits(schema)
-        self._kept = lru_cache(maxsize=512)(self._document)
+        self._kept = lru_cache(maxsize=MOST_KEPT)(self._document)
 
     def prepare(self, request: OperationRequest, context: Context) -> "Operation":
-        """Parse, weigh, validate and coerce. Raises Unprepared."""
+        """Parse, weigh, validate, coerce and compile. Raises Unprepared."""
         read = self._kept if len(request.query) <= LONGEST_KEPT else self._document
-        document, errors, step = read(request.query)
-        if errors or document is None:
-            raise Unprepared(shown(errors, context.request_id, step))
-        executor = Executor.build(
-            self._schema,
-            document,
-            context_value=context,
-            raw_variable_values=dict(request.variables or {}),
-            operation_name=request.operation_name,
-            hide_suggestions=not self._suggestions,
-        )
-        if isinstance(executor, list):
-            chosen = _operation(document, request.operation_name)
-            step = ErrorCode.BAD_USER_INPUT if chosen else ErrorCode.GRAPHQL_VALIDATION_FAILED
-            raise Unprepared(shown(executor, context.request_id, step))
-        return Operation(executor, context, self._query_timeout_s)
+        document = read(request.query)
+        if document.errors or document.node is None:
+            raise Unprepared(shown(document.errors, context.request_id, document.step))
+        operation = _operation(document.node, request.operation_name)
+        if operation is None:
+            error = GraphQLError(_unknown(document.node, request.operation_name))
+            raise Unprepared(shown([error], context.request_id, ErrorCode.GRAPHQL_VALIDATION_FAILED))
+        variables = NO_VARIABLES
+        if operation.variable_definitions:
+            given = get_variable_values(
+                self.schema,
+                operation.variable_definitions,
+                dict(request.variables or {}),
+                max_errors=MOST_COERCION_ERRORS,
+                hide_suggestions=not self.suggestions,
+            )
+            if isinstance(given, list):
+                raise Unprepared(shown(given, context.request_id, ErrorCode.BAD_USER_INPUT))
+            variables = given
+        plan = self._plan(document, operation, variables) if self._compiling else None
+        return Operation(self, document.node, operation, request, context, variables, plan)
 
-    def _document(self, query: str) -> tuple[DocumentNode | None, list[GraphQLError], ErrorCode]:
+    def _plan(
+        self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> Plan | None:
+        """Answer the plan of an operation; nothing where it is left to graphql-core."""
+        named = [variables.coerced.get(name) for name in document.conditions]
+        key = (None if operation.name is None else operation.name.value, *named)
+        if key not in document.plans:
+            if len(document.plans) >= MOST_PLANS:
+                return None
+            assert document.node is not None
+            try:
+                plan = compile_operation(self.schema, document.node, operation, variables.coerced, READING)
+            except (Uncovered, GraphQLError, KeyError) as reason:
+                log.debug("operation_not_compiled", reason=str(reason))
+                plan = None
+            document.plans[key] = plan
+        return document.plans[key]
+
+    def _document(self, query: str) -> Document:
         if len(query) > MAX_CHARACTERS:
             said = f"the document has more than {MAX_CHARACTERS} characters"
-            return None, [coded(ErrorCode.LIMIT_EXCEEDED, said)], ErrorCode.LIMIT_EXCEEDED
+            return Document(None, [coded(ErrorCode.LIMIT_EXCEEDED, said)], ErrorCode.LIMIT_EXCEEDED)
         try:
-            document = parse(query, max_tokens=MAX_TOKENS)
+            node = parse(query, max_tokens=MAX_TOKENS)
         except GraphQLError as error:
-            return None, [_parse_error(error)], ErrorCode.GRAPHQL_PARSE_FAILED
-        if over := self._limits.broken_by(document):
-            return None, [coded(ErrorCode.LIMIT_EXCEEDED, over)], ErrorCode.LIMIT_EXCEEDED
+            return Document(None, [_parse_error(error)], ErrorCode.GRAPHQL_PARSE_FAILED)
+        if over := self._limits.broken_by(node):
+            return Document(None, [coded(ErrorCode.LIMIT_EXCEEDED, over)], ErrorCode.LIMIT_EXCEEDED)
         errors = validate(
-            self._schema,
-            document,
+            self.schema,
+            node,
             self._rules,
             max_errors=MAX_VALIDATION_ERRORS,
-            hide_suggestions=not self._suggestions,
+            hide_suggestions=not self.suggestions,
         )
-        return document, errors, ErrorCode.GRAPHQL_VALIDATION_FAILED
+        conditions = () if errors else conditional_variables(node)
+        return Document(node, errors, ErrorCode.GRAPHQL_VALIDATION_FAILED, conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation ready to run, once."""
 
-    executor: Executor[Any]
+    operations: Operations
+    document: DocumentNode
+    definition: OperationDefinitionNode
+    request: OperationRequest
     context: Context
-    query_timeout_s: float
+    variables: VariableValues
+    plan: Plan | None
 
     @property
     def kind(self) -> OperationType:
         """Answer whether this is a query, a mutation or a subscription."""
-        return self.executor.operation.operation
+        return self.definition.operation
 
     async def run(self) -> Payload:
         """Execute a query or a mutation. A query that takes too long is cut short; a mutation never is."""
-        limit_s = self.query_timeout_s if self.kind is OperationType.QUERY else None
+        timeout_s = self.operations.query_timeout_s
         try:
-            async with asyncio.timeout(limit_s):
-                answer = execute_root_selection_set(self.executor)
-                return self._payload(await answer if isawaitable(answer) else answer)
+            async with asyncio.timeout(timeout_s if self.kind is OperationType.QUERY else None):
+                return await self._run()
         except TimeoutError:
-            late = coded(
-                ErrorCode.TIMEOUT, f"the query took longer than {self.query_timeout_s:g} s; ask for less"
-            )
+            late = coded(ErrorCode.TIMEOUT, f"the query took longer than {timeout_s:g} s; ask for less")
             return {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
 
     async def begin(self) -> AsyncGenerator[Payload, None]:
@@ -167,20 +216,33 @@ class Operation:
         """
         if self.kind is not OperationType.SUBSCRIPTION:
             return self._once()
-        begun = create_source_event_stream(self.executor)
+        executor = self._executor()
+        begun = create_source_event_stream(executor)
         source = await begun if isawaitable(begun) else begun
         if isinstance(source, ExecutionResult):
             raise Unprepared(shown(source.errors or [], self.context.request_id, ErrorCode.INTERNAL))
-        return self._answers(source)
+        return self._answers(source, executor)
+
+    async def _run(self) -> Payload:
+        if self.plan is None:
+            self._count("interpreted")
+            return await self._interpret(self._executor())
+        data, run = await self.plan.run(self.context, self.variables)
+        if data is not None:
+            self._count("compiled")
+            return {"data": data}
+        self._count("replayed")
+        with replaying(run):
+            return await self._interpret(self._executor())
 
     async def _once(self) -> AsyncGenerator[Payload, None]:
         yield await self.run()
 
-    async def _answers(self, source: AsyncIterable[Any]) -> AsyncGenerator[Payload, None]:
-        async with aclosing(map_source_to_response_event(self.executor, source)) as results:
+    async def _answers(self, source: Any, executor: Executor[Any]) -> AsyncGenerator[Payload, None]:
+        async with aclosing(source) as items:
             try:
-                async for result in results:
-                    yield self._payload(result)
+                async for item in items:
+                    yield await self._answer(item, executor)
             except Exception as error:  # a defect inside a subscription: told like any other, then it ends
                 failed = (
                     error
@@ -189,7 +251,30 @@ class Operation:
                 )
                 yield {"data": None, "errors": shown([failed], self.context.request_id, ErrorCode.INTERNAL)}
 
-    def _payload(self, result: ExecutionResult) -> Payload:
+    async def _answer(self, item: Any, executor: Executor[Any]) -> Payload:
+        if self.plan is not None:
+            try:
+                return {"data": self.plan.complete(item, self.context, self.variables)}
+            except Exception:
+                self._count("replayed")  # graphql-core says what is wrong with it
+        return await self._interpret(executor.build_per_event_executor(item))
+
+    def _executor(self) -> Executor[Any]:
+        executor = Executor.build(
+            self.operations.schema,
+            self.document,
+            context_value=self.context,
+            raw_variable_values=dict(self.request.variables or {}),
+            operation_name=self.request.operation_name,
+            hide_suggestions=not self.operations.suggestions,
+        )
+        assert isinstance(executor, Executor), "its variables were coerced before"
+        return executor
+
+    async def _interpret(self, executor: Executor[Any]) -> Payload:
+        """Have graphql-core execute it."""
+        answer = execute_root_selection_set(executor)
+        result = await answer if isawaitable(answer) else answer
         if not result.errors:
             return {"data": result.data}
         return {
@@ -197,11 +282,23 @@ class Operation:
             "errors": shown(result.errors, self.context.request_id, ErrorCode.INTERNAL),
         }
 
+    def _count(self, way: str) -> None:
+        self.context.engine.metrics.count("api_executions_total", way=way)
+
 
 def _parse_error(error: GraphQLError) -> GraphQLError:
     if isinstance(error, GraphQLSyntaxError) and "Parsing aborted" in error.message:
         return coded(ErrorCode.LIMIT_EXCEEDED, f"the document has more than {MAX_TOKENS} tokens")
     return error
+
+
+def _unknown(document: DocumentNode, name: str | None) -> str:
+    """Answer what graphql-core says where a request means no operation."""
+    if name is not None:
+        return f"Unknown operation named '{name}'."
+    if any(isinstance(d, OperationDefinitionNode) for d in document.definitions):
+        return "Must provide operation name if query contains multiple operations."
+    return "Must provide an operation."
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:

@@ -31,7 +31,7 @@ class BodyTooLarge(Exception):
 
 def encoded(content: object) -> bytes:
     """Answer JSON; amounts inside payloads are text."""
-    return orjson.dumps(content, default=_plain)
+    return orjson.dumps(content, default=_plain, option=orjson.OPT_UTC_Z)
 
 
 def json_response(

@@ -87,6 +87,7 @@ _LIVE = (
 )
 _DOOR = (
     _histogram("api_operation_seconds", "seconds", "Time of one operation.", "operation", "outcome"),
+    _counter("api_executions_total", "operations", "Operations by how they were executed.", "way"),
     _counter("api_operation_errors_total", "errors", "Operations with errors.", "operation", "code"),
     _counter("security_sign_in_failures_total", "attempts", "Unusable tokens and codes.", "reason"),
     _counter("security_foreign_access_total", "attempts", "Requests for another user's things.", "kind"),

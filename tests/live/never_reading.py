@@ -14,7 +14,7 @@ from tests.live.report import Report, in_ms, p99, quantile
 from tests.live.scale import Scale
 from tests.live.watching import watching
 
-MOST_EACH_MB = 2.0  # for each that never reads: an engine keeps about a megabyte for it
+MOST_EACH_MB = 1.0  # for each that never reads; an engine keeps a few frames for it
 MOST_ALONE_MB = 30.0  # while everybody reads, however much is delivered
 SMALL_BUFFER = 4_096  # bytes that a peer's system takes for it
 LOOK_AGAIN_S = 0.2

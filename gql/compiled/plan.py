@@ -1,0 +1,223 @@
+"""A compiled operation: which resolvers to call, and what completes their answers."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_argument_values,
+)
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Path, gather_with_cancel
+
+from gql.compiled.completion import Completion, Completions, Reading
+from gql.compiled.selection import Selector, Uncovered
+
+Outcomes = dict[tuple[int, str | int], Any]
+_outcomes: ContextVar[Outcomes | None] = ContextVar("outcomes", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: Exception
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a plan: what its resolvers are given, and what they have answered."""
+
+    plan: "Plan"
+    context: Any
+    variables: VariableValues
+    outcomes: Outcomes = field(default_factory=dict)
+
+    async def resolve(self, source: Any, each: "Resolved") -> Any:
+        """Answer what a field's resolver answers, and note it."""
+        noted = id(source), each.key
+        try:
+            value = each.resolve(source, each.info(self), **each.arguments(self.variables))
+            if isawaitable(value):
+                value = await value
+        except Exception as error:
+            self.outcomes[noted] = _Raised(error)
+            raise
+        self.outcomes[noted] = value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A field with a resolver. Its arguments are known from the beginning where no variable is among them."""
+
+    parent: GraphQLObjectType
+    key: str
+    declared: GraphQLField
+    nodes: list[FieldNode]
+    resolve: Callable[..., Any]
+    given: Mapping[str, Any] | None
+
+    @classmethod
+    def of(
+        cls, parent: GraphQLObjectType, key: str, declared: GraphQLField, nodes: list[FieldNode]
+    ) -> "Resolved":
+        """Look at a field once. Raises Uncovered for one without a resolver, and GraphQLError for bad arguments."""
+        if declared.resolve is None:
+            raise Uncovered(f"{parent}.{nodes[0].name.value} has no resolver")
+        given = None
+        if not any(_names_variables(argument.value) for argument in nodes[0].arguments or ()):
+            given = get_argument_values(declared, nodes[0])
+        return cls(parent, key, declared, nodes, declared.resolve, given)
+
+    def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
+        """Answer what the field is given in one run."""
+        if self.given is not None:
+            return self.given
+        return get_argument_values(self.declared, self.nodes[0], variables)
+
+    def info(self, run: Run) -> "GraphQLResolveInfo[Any]":
+        """Answer what graphql-core tells a resolver; its path begins at the field."""
+        plan = run.plan
+        return GraphQLResolveInfo(
+            self.nodes[0].name.value,
+            self.nodes,
+            self.declared.type,
+            self.parent,
+            Path(None, self.key, self.parent.name),
+            plan.schema,
+            cast(Any, plan.fragments),
+            None,
+            plan.operation,
+            run.variables,
+            run.context,
+            cast(Any, isawaitable),
+            None,
+            cast(Any, None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an operation does, for one set of values of its conditions. Used by any number of runs at a time."""
+
+    schema: GraphQLSchema
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    fields: tuple[tuple[Resolved, Completion], ...]
+    typenames: Mapping[str, str]  # root fields called __typename
+    order: tuple[str, ...]
+
+    async def run(self, context: Any, variables: VariableValues) -> tuple[dict[str, Any] | None, Run]:
+        """Answer the data of a query or mutation; nothing where it must be replayed. Never raises a resolver's error."""
+        run = Run(self, context, variables)
+        try:
+            if len(self.fields) == 1:
+                each, completion = self.fields[0]
+                values = [await run.resolve(None, each)]
+            elif self.operation.operation is OperationType.MUTATION:
+                values = [await run.resolve(None, each) for each, _ in self.fields]
+            else:
+                values = await gather_with_cancel(*(run.resolve(None, each) for each, _ in self.fields))
+            data: dict[str, Any] = dict(self.typenames)
+            for (each, completion), value in zip(self.fields, values, strict=True):
+                completed = completion.complete(value, run)
+                data[each.key] = await completed if completion.is_async else completed
+        except Exception:  # a resolver's, or a value that is not what its type says: graphql-core tells it
+            return None, run
+        if self.typenames:
+            data = {key: data[key] for key in self.order}
+        return data, run
+
+    def complete(self, value: Any, context: Any, variables: VariableValues) -> dict[str, Any]:
+        """Answer the data of one item of a subscription. Raises whatever is wrong with it."""
+        ((each, completion),) = self.fields
+        return {each.key: completion.complete(value, Run(self, context, variables))}
+
+
+def compile_operation(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    reading: Reading,
+) -> Plan:
+    """Compile a validated operation for these values of its conditional variables. Raises Uncovered."""
+    if operation.directives:
+        raise Uncovered("directives of the operation")
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    selector = Selector(schema, fragments, variables)
+    completions = Completions(selector, reading, _resolving)
+    fields, typenames = [], {}
+    selected = selector.select(root, [operation.selection_set])
+    for key, nodes in selected.items():
+        name = nodes[0].name.value
+        if name == "__typename":
+            typenames[key] = root.name
+        elif name.startswith("__"):
+            raise Uncovered("introspection")
+        else:
+            declared = root.fields[name]
+            fields.append((Resolved.of(root, key, declared, nodes), completions.of(declared.type, nodes)))
+    if operation.operation is OperationType.SUBSCRIPTION and any(each.is_async for _, each in fields):
+        raise Uncovered("resolvers inside a subscription")
+    return Plan(schema, document, operation, fragments, tuple(fields), typenames, tuple(selected))
+
+
+def _resolving(
+    parent: GraphQLObjectType, key: str, declared: GraphQLField, nodes: list[FieldNode]
+) -> Callable[[Any, Run], Coroutine[Any, Any, Any]]:
+    resolved = Resolved.of(parent, key, declared, nodes)
+
+    async def resolve(source: Any, run: Run) -> Any:
+        return await run.resolve(source, resolved)
+
+    return resolve
+
+
+def _names_variables(value: Any) -> bool:
+    if value.kind == "variable":
+        return True
+    inner = getattr(value, "values", None) or [each.value for each in getattr(value, "fields", ())]
+    return any(_names_variables(each) for each in inner)
+
+
+def replayable(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer a resolver that, while graphql-core replays a run, answers what it has answered in that run."""
+
+    @wraps(resolve)
+    def resolved(source: Any, info: "GraphQLResolveInfo[Any]", **arguments: Any) -> Any:
+        outcomes = _outcomes.get()
+        if outcomes is None:
+            return resolve(source, info, **arguments)
+        missing = object()
+        outcome = outcomes.get((id(source), info.path.key), missing)
+        if isinstance(outcome, _Raised):
+            raise outcome.error
+        return resolve(source, info, **arguments) if outcome is missing else outcome
+
+    return resolved
+
+
+@contextmanager
+def replaying(run: Run) -> Iterator[None]:
+    """Have the resolvers of a run answer again what they have answered, inside."""
+    token = _outcomes.set(run.outcomes)
+    try:
+        yield
+    finally:
+        _outcomes.reset(token)

@@ -1,0 +1,51 @@
+"""How the values of Strawberry's types are read by compiled operations: attributes, classes, and our own scalars."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema
+
+from gql.compiled import Reading, Uncovered, replayable
+
+
+def _attribute_of(field: GraphQLField) -> str | None:
+    """Answer the attribute that a field without a resolver of its own shows."""
+    definition = field.extensions.get("strawberry-definition")
+    return str(definition.python_name) if definition is not None and definition.is_basic_field else None
+
+
+def _class_of(type_: GraphQLNamedType) -> type:
+    """Answer the class of a type's values: of an enum that of its members, of a generic type the generic one."""
+    definition: Any = type_.extensions.get("strawberry-definition")
+    if definition is None:
+        raise Uncovered(f"{type_} is not declared by Strawberry")
+    if hasattr(definition, "wrapped_cls"):
+        found: type = definition.wrapped_cls
+        return found
+    generic = definition.concrete_of
+    origin: type = (definition if generic is None else generic).origin
+    return origin
+
+
+# The encoder writes moments in UTC and days as `serialise_moment` and `serialise_day` would.
+READING = Reading(
+    attribute_of=_attribute_of,
+    class_of=_class_of,
+    scalars={
+        "ID": "{v}.__class__ is ID or {v}.__class__ is str",
+        "DateTime": "{v}.__class__ is datetime and {v}.tzinfo is UTC",
+        "Date": "{v}.__class__ is date",
+    },
+    names={"ID": strawberry.ID, "datetime": datetime, "date": date, "UTC": UTC},
+)
+
+
+def make_replayable(schema: GraphQLSchema) -> None:
+    """Have every resolver answer again, in a replay, what it has answered."""
+    for type_ in schema.type_map.values():
+        if type_ is schema.subscription_type:
+            continue
+        for field in getattr(type_, "fields", {}).values():
+            if isinstance(field, GraphQLField) and field.resolve and _attribute_of(field) is None:
+                field.resolve = replayable(field.resolve)
