@@ -20,12 +20,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
+from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from engine.errors import LedgerError
 from engine.runtime import Engine
@@ -42,9 +45,41 @@ from gql.session import SessionEndpoint
 from gql.stream import GraphQLOverSSE
 from gql.websocket import GraphQLOverWebSocket
 
+GRAPHQL = "/graphql"
+
+log = structlog.get_logger(__name__)
+
 
 class NotRunning(Exception):
     """A request came before the engine was started, or after it has ended."""
+
+
+class Door(Starlette):
+    """The application. What is asked most goes straight to its endpoint, past routing and middleware.
+
+    Only where other origins are answered does a request pass through what adds their headers.
+    """
+
+    direct: Callable[[Request], Awaitable[Response]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_direct = scope["type"] == "http" and scope["method"] in ("GET", "POST") and self.direct is not None
+        if not is_direct or get_route_path(scope) != GRAPHQL:
+            await super().__call__(scope, receive, send)
+            return
+        assert self.direct is not None
+        scope["app"] = self
+        request = Request(scope, receive)
+        try:
+            response = await self.direct(request)
+        except NotRunning as error:
+            response = await _not_running(request, error)
+        except LedgerError as error:
+            response = await _ledger_lost(request, error)
+        except Exception as error:
+            response = await _defect(request, error)
+            log.exception("request_failed", path=scope["path"])
+        await response(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -61,10 +96,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     presence = Presence()
     probes = Probes(engine_of)
-    app = Starlette(
+    over_http = GraphQLOverHTTP(engine_of, operations)
+    app = Door(
         routes=[
-            _operations_at("/graphql", GraphQLOverHTTP(engine_of, operations).respond),
-            WebSocketRoute("/graphql", GraphQLOverWebSocket(engine_of, operations, presence).serve),
+            _operations_at(GRAPHQL, over_http.respond),
+            WebSocketRoute(GRAPHQL, GraphQLOverWebSocket(engine_of, operations, presence).serve),
             _operations_at("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence).respond),
             Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
@@ -81,6 +117,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         },
         lifespan=engine_lifespan,
     )
+    app.direct = None if chosen.origins else over_http.respond
     app.state.settings = chosen
     app.state.presence = presence
     app.state.engine = None

@@ -32,6 +32,24 @@ def weight_of(field: GraphQLField) -> int:
     return next(costs, 1)
 
 
+def resolver_of(field: GraphQLField) -> Callable[..., Any]:
+    """Answer what resolves a field: where it takes no arguments, our function without Strawberry's steps around it."""
+    assert field.resolve is not None
+    definition: Any = field.extensions["strawberry-definition"]
+    own = definition.base_resolver
+    if own is None or own.info_parameter is None or own.parent_parameter or own.root_parameter:
+        return field.resolve
+    if field.args or definition.extensions:
+        return field.resolve
+    function, name, wants_source = own.wrapped_func, own.info_parameter.name, own.self_parameter is not None
+
+    def resolve(source: Any, info: Any) -> Any:
+        told = {name: strawberry.Info(_raw_info=info, _field=definition)}
+        return function(source, **told) if wants_source else function(**told)
+
+    return resolve
+
+
 def query(description: str, *, weight: int = 1) -> Decorator:
     """Declare a field of Query, or one of a type that is worked out only where it is asked for.
 

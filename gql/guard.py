@@ -1,6 +1,7 @@
 """Stands before every root field: asks the permission table, counts and times; put around the schema once."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from inspect import isawaitable
 from typing import Any
@@ -18,6 +19,7 @@ from engine.security.permissions import (
 )
 from gql.context import Context
 from gql.errors import ErrorCode, code_of, coded
+from gql.fields import resolver_of
 
 Resolve = Callable[..., Any]
 
@@ -31,7 +33,7 @@ def guard(schema: GraphQLSchema) -> GraphQLSchema:
         assert root is not None
         for name, field in root.fields.items():
             assert field.resolve is not None
-            field.resolve = _guarded(name, field.resolve, table[name], is_mutation=is_mutation)
+            field.resolve = _guarded(name, resolver_of(field), table[name], is_mutation=is_mutation)
     live = schema.subscription_type
     assert live is not None
     for name, field in live.fields.items():
@@ -41,18 +43,45 @@ def guard(schema: GraphQLSchema) -> GraphQLSchema:
 
 
 def _guarded(name: str, resolve: Resolve, permission: Permission, *, is_mutation: bool) -> Resolve:
-    async def guarded(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
-        context = info.context
+    def guarded(source: Any, info: "GraphQLResolveInfo[Context]", **arguments: Any) -> Any:
+        context: Context = info.context
+        begun_s = context.engine.clock.monotonic()
+        if not allows(context.viewer.role, permission):
+            return _watched(
+                context, name, begun_s, _refuse(context, name, permission, is_mutation=is_mutation)
+            )
         try:
-            async with timed(context.engine.metrics, "api_operation_seconds", operation=name):
-                await _admit(context, name, permission, is_mutation=is_mutation)
-                answer = resolve(source, info, **arguments)
-                return await answer if isawaitable(answer) else answer
+            answer = resolve(source, info, **arguments)
         except Exception as error:
-            _count_error(context, name, error)
+            _note(context, name, begun_s, "error", error)
             raise
+        if isawaitable(answer):
+            return _watched(context, name, begun_s, answer)
+        _note(context, name, begun_s, "ok")  # without a coroutine: half of the fields answer from memory
+        return answer
 
     return guarded
+
+
+async def _watched(context: Context, name: str, begun_s: float, answer: Awaitable[Any]) -> Any:
+    try:
+        answered = await answer
+    except asyncio.CancelledError:
+        _note(context, name, begun_s, "cancelled")
+        raise
+    except Exception as error:
+        _note(context, name, begun_s, "error", error)
+        raise
+    _note(context, name, begun_s, "ok")
+    return answered
+
+
+def _note(context: Context, name: str, begun_s: float, outcome: str, error: Exception | None = None) -> None:
+    """Count and time what became of a root field."""
+    elapsed_s = context.engine.clock.monotonic() - begun_s
+    context.engine.metrics.observe("api_operation_seconds", elapsed_s, operation=name, outcome=outcome)
+    if error is not None:
+        _count_error(context, name, error)
 
 
 def _guarded_stream(name: str, subscribe: Resolve, permission: Permission) -> Resolve:
@@ -88,8 +117,11 @@ async def _counted(context: Context, name: str, stream: Any) -> AsyncIterator[An
 
 
 async def _admit(context: Context, name: str, permission: Permission, *, is_mutation: bool) -> None:
-    if allows(context.viewer.role, permission):
-        return
+    if not allows(context.viewer.role, permission):
+        await _refuse(context, name, permission, is_mutation=is_mutation)
+
+
+async def _refuse(context: Context, name: str, permission: Permission, *, is_mutation: bool) -> None:
     message = f"{name} needs the right {permission}, which the role {context.viewer.role} has not"
     if is_mutation:
         await refuse(context, name, message)

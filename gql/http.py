@@ -15,7 +15,7 @@ from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.identity import request_id_of, secret_of, viewer_of
 from gql.operations import OperationRequest, Operations, Unprepared
-from gql.responses import BODY_S, BodyTooLarge, decoded, error_response, json_response, read_body
+from gql.responses import BodyTooLarge, decoded, error_response, json_response, read_body
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -118,9 +118,6 @@ async def read_request(request: Request, most_bytes: int) -> OperationRequest:
     except BodyTooLarge as large:
         said = error_response(413, ErrorCode.LIMIT_EXCEEDED, str(large), media_type)
         raise UnreadableRequest(said) from None
-    except TimeoutError:
-        words = f"the body was not there within {BODY_S:.0f} s"
-        raise UnreadableRequest(error_response(408, ErrorCode.TIMEOUT, words, media_type)) from None
     except GraphQLError as error:
         content = {"errors": shown([error], "", ErrorCode.BAD_USER_INPUT)}
         raise UnreadableRequest(json_response(content, 400, media_type)) from None

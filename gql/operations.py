@@ -32,7 +32,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from gql.compiled import Plan, Uncovered, compile_operation, conditional_variables, replaying
+from gql.compiled import Late, Plan, Uncovered, compile_operation, conditional_variables, replaying
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
@@ -201,11 +201,19 @@ class Operation:
 
     async def run(self) -> Payload:
         """Execute a query or a mutation. A query that takes too long is cut short; a mutation never is."""
-        timeout_s = self.operations.query_timeout_s
+        timeout_s = self.operations.query_timeout_s if self.kind is OperationType.QUERY else None
         try:
-            async with asyncio.timeout(timeout_s if self.kind is OperationType.QUERY else None):
-                return await self._run()
-        except TimeoutError:
+            if self.plan is not None:
+                data, run = await self.plan.run(self.context, self.variables, timeout_s)
+                if data is not None:
+                    self._count("compiled")
+                    return {"data": data}
+                self._count("replayed")
+                with replaying(run):
+                    return await self._interpret(self._executor(), timeout_s)
+            self._count("interpreted")
+            return await self._interpret(self._executor(), timeout_s)
+        except (Late, TimeoutError):
             late = coded(ErrorCode.TIMEOUT, f"the query took longer than {timeout_s:g} s; ask for less")
             return {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
 
@@ -222,18 +230,6 @@ class Operation:
         if isinstance(source, ExecutionResult):
             raise Unprepared(shown(source.errors or [], self.context.request_id, ErrorCode.INTERNAL))
         return self._answers(source, executor)
-
-    async def _run(self) -> Payload:
-        if self.plan is None:
-            self._count("interpreted")
-            return await self._interpret(self._executor())
-        data, run = await self.plan.run(self.context, self.variables)
-        if data is not None:
-            self._count("compiled")
-            return {"data": data}
-        self._count("replayed")
-        with replaying(run):
-            return await self._interpret(self._executor())
 
     async def _once(self) -> AsyncGenerator[Payload, None]:
         yield await self.run()
@@ -271,10 +267,11 @@ class Operation:
         assert isinstance(executor, Executor), "its variables were coerced before"
         return executor
 
-    async def _interpret(self, executor: Executor[Any]) -> Payload:
-        """Have graphql-core execute it."""
-        answer = execute_root_selection_set(executor)
-        result = await answer if isawaitable(answer) else answer
+    async def _interpret(self, executor: Executor[Any], timeout_s: float | None = None) -> Payload:
+        """Have graphql-core execute it. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            answer = execute_root_selection_set(executor)
+            result = await answer if isawaitable(answer) else answer
         if not result.errors:
             return {"data": result.data}
         return {

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import strawberry
-from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema
+from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema, is_introspection_type
 
 from gql.compiled import Reading, Uncovered, replayable
 
@@ -44,7 +44,7 @@ READING = Reading(
 def make_replayable(schema: GraphQLSchema) -> None:
     """Have every resolver answer again, in a replay, what it has answered."""
     for type_ in schema.type_map.values():
-        if type_ is schema.subscription_type:
+        if type_ is schema.subscription_type or is_introspection_type(type_):
             continue
         for field in getattr(type_, "fields", {}).values():
             if isinstance(field, GraphQLField) and field.resolve and _attribute_of(field) is None:

@@ -42,6 +42,12 @@ def parse_decimal(value: Any) -> Decimal:
 
 def serialise_decimal(value: Any) -> str:
     """Answer plain notation without trailing zeros, rounded to what the API shows."""
+    if value.__class__ is Decimal:  # nearly all are plain already, and lists are full of them
+        whole, point, decimals = str(value).partition(".")
+        if point and decimals.isdigit() and len(decimals) <= MAX_DECIMALS and decimals[-1] != "0":
+            return f"{whole}.{decimals}"
+        if not point and whole.isdigit():
+            return whole
     if not isinstance(value, Decimal) or not value.is_finite():
         raise TypeError(f"{value!r} is no finite Decimal")
     exact = value if -int(value.as_tuple().exponent) <= MAX_DECIMALS else rounded(value)

@@ -21,7 +21,8 @@ ACCEPTED_AT_ONCE = 16  # connections in one turn of the loop; asyncio takes as m
 WAITING = 2_048  # connections not accepted yet: a thousand clients may come back at once
 SEND_BUFFER = 256 * 1024  # bytes the system keeps for a peer; by itself it would let that grow to several MB
 READ_AT_ONCE = 4 * 1024  # bytes of a connection in one turn of the loop: some hundred of the smallest frames
-HEAD_S = 10.0  # for a request's line and headers, from the connection or the last request on
+HEAD_S = 10.0  # for a request's line and headers, from the connection or their beginning on
+BODY_S = 15.0  # for its body
 MOST_HEAD_BYTES = 64 * 1024  # of a request's line and headers
 FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
 FRAMES_AT_ONCE = 200  # and before that
@@ -80,51 +81,60 @@ class DropsStuckPeers(asyncio.Protocol):
 
 
 class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
-    """HTTP and server-sent events. What comes before a request is whole is bounded, in size and in time."""
+    """HTTP and server-sent events. A request that is not whole at once is bounded, in size and in time."""
 
     _is_in_head = True
+    _is_whole = False
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._expect_head()
+        self._wait(HEAD_S)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect_head()
+        self._is_in_head, self._is_whole, self._head_bytes = True, False, 0
 
     def on_headers_complete(self) -> None:
-        self._end_head()
+        self._is_in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._is_in_head
         super().data_received(data)
-        if was_in_head and self._is_in_head:
+        if self._is_whole:
+            self._wait(None)
+        elif not self._is_in_head:
+            if was_in_head or self._deadline is None:
+                self._wait(BODY_S)
+        elif not was_in_head or self._deadline is None:
+            self._wait(HEAD_S)
+        else:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
+        self._wait(None)
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        self._end_head()
-        self._is_in_head, self._head_bytes = True, 0
-        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self._refuse, _TOO_LATE)
-
-    def _end_head(self) -> None:
-        self._is_in_head = False
+    def _wait(self, seconds: float | None) -> None:
+        """Give what is to come of a request so long; None: nothing is."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if seconds is not None:
+            self._deadline = asyncio.get_running_loop().call_later(seconds, self._refuse, _TOO_LATE)
 
     def _refuse(self, answer: bytes) -> None:
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            self.transport.abort()  # an answer to an earlier request is under way: ours would fall into it
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.abort()  # ours would fall into the answer that is under way
             return
         self.transport.write(answer)
         self.transport.close()

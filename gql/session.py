@@ -11,7 +11,7 @@ from engine.security.bearer import Viewer
 from gql.errors import ErrorCode
 from gql.http import SIGN_IN_FIRST
 from gql.identity import SESSION_COOKIE, secret_of, viewer_of
-from gql.responses import BODY_S, BodyTooLarge, decoded, json_response, read_body
+from gql.responses import BodyTooLarge, decoded, json_response, read_body
 from gql.scalars import serialise_moment
 
 
@@ -66,8 +66,6 @@ async def _code_of(request: Request, most_bytes: int) -> str | Response:
         body = decoded(await read_body(request, most_bytes))
     except BodyTooLarge as large:
         return _refused(413, ErrorCode.LIMIT_EXCEEDED, str(large))
-    except TimeoutError:
-        return _refused(408, ErrorCode.TIMEOUT, f"the body was not there within {BODY_S:.0f} s")
     except (ValueError, ClientDisconnect):
         return _refused(400, ErrorCode.BAD_USER_INPUT, "the body: must be JSON in UTF-8")
     code = body.get("code") if isinstance(body, dict) else None

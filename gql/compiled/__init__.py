@@ -9,10 +9,11 @@ The package knows graphql-core and nothing of this product; `Reading` says how v
 """
 
 from gql.compiled.completion import Reading
-from gql.compiled.plan import Plan, Run, compile_operation, replayable, replaying
+from gql.compiled.plan import Late, Plan, Run, compile_operation, replayable, replaying
 from gql.compiled.selection import Uncovered, conditional_variables
 
 __all__ = [
+    "Late",
     "Plan",
     "Reading",
     "Run",

@@ -1,11 +1,13 @@
 """A compiled operation: which resolvers to call, and what completes their answers."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from asyncio import gather, timeout
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import isawaitable
+from types import CoroutineType
 from typing import Any, cast
 
 from graphql import (
@@ -21,13 +23,28 @@ from graphql import (
     get_argument_values,
 )
 from graphql.execution.values import VariableValues
-from graphql.pyutils import Path, gather_with_cancel
+from graphql.pyutils import Path
 
 from gql.compiled.completion import Completion, Completions, Reading
 from gql.compiled.selection import Selector, Uncovered
 
 Outcomes = dict[tuple[int, str | int], Any]
 _outcomes: ContextVar[Outcomes | None] = ContextVar("outcomes", default=None)
+
+
+class Late(Exception):
+    """What an operation waits for takes longer than it may."""
+
+
+async def _within(timeout_s: float | None, awaited: Awaitable[Any]) -> Any:
+    deadline = timeout(timeout_s)
+    try:
+        async with deadline:
+            return await awaited
+    except TimeoutError:
+        if deadline.expired():
+            raise Late from None
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +61,31 @@ class Run:
     variables: VariableValues
     outcomes: Outcomes = field(default_factory=dict)
 
-    async def resolve(self, source: Any, each: "Resolved") -> Any:
-        """Answer what a field's resolver answers, and note it."""
+    def begin(self, source: Any, each: "Resolved") -> Any:
+        """Call a field's resolver; answer what it answers and note it, or a coroutine that will."""
         noted = id(source), each.key
         try:
             value = each.resolve(source, each.info(self), **each.arguments(self.variables))
-            if isawaitable(value):
-                value = await value
         except Exception as error:
             self.outcomes[noted] = _Raised(error)
             raise
+        if isawaitable(value):
+            return self._end(noted, value)
         self.outcomes[noted] = value
         return value
+
+    async def resolve(self, source: Any, each: "Resolved") -> Any:
+        """Answer what a field's resolver answers."""
+        value = self.begin(source, each)
+        return await value if value.__class__ is CoroutineType else value
+
+    async def _end(self, noted: tuple[int, str], value: Awaitable[Any]) -> Any:
+        try:
+            answered = self.outcomes[noted] = await value
+        except Exception as error:
+            self.outcomes[noted] = _Raised(error)
+            raise
+        return answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +150,51 @@ class Plan:
     typenames: Mapping[str, str]  # root fields called __typename
     order: tuple[str, ...]
 
-    async def run(self, context: Any, variables: VariableValues) -> tuple[dict[str, Any] | None, Run]:
-        """Answer the data of a query or mutation; nothing where it must be replayed. Never raises a resolver's error."""
+    async def run(
+        self, context: Any, variables: VariableValues, timeout_s: float | None = None
+    ) -> tuple[dict[str, Any] | None, Run]:
+        """Answer the data of a query or mutation; nothing where it must be replayed. Never raises a resolver's error.
+
+        Raises Late where what it waits for takes longer; what does not wait has no time to be late.
+        """
         run = Run(self, context, variables)
         try:
-            if len(self.fields) == 1:
-                each, completion = self.fields[0]
-                values = [await run.resolve(None, each)]
-            elif self.operation.operation is OperationType.MUTATION:
+            if self.operation.operation is OperationType.MUTATION:
                 values = [await run.resolve(None, each) for each, _ in self.fields]
             else:
-                values = await gather_with_cancel(*(run.resolve(None, each) for each, _ in self.fields))
+                values = await self._together(run, timeout_s)
             data: dict[str, Any] = dict(self.typenames)
             for (each, completion), value in zip(self.fields, values, strict=True):
                 completed = completion.complete(value, run)
-                data[each.key] = await completed if completion.is_async else completed
+                data[each.key] = await _within(timeout_s, completed) if completion.is_async else completed
+        except Late:
+            raise
         except Exception:  # a resolver's, or a value that is not what its type says: graphql-core tells it
             return None, run
         if self.typenames:
             data = {key: data[key] for key in self.order}
         return data, run
+
+    async def _together(self, run: Run, timeout_s: float | None) -> list[Any]:
+        """Call all resolvers, and wait for those that wait, even where another fails: their answers are replayed."""
+        values, failed = [], None
+        for each, _ in self.fields:
+            try:
+                values.append(run.begin(None, each))
+            except Exception as error:
+                failed = error
+                break
+        waiting = [at for at, value in enumerate(values) if value.__class__ is CoroutineType]
+        if len(waiting) == 1 and failed is None:
+            values[waiting[0]] = await _within(timeout_s, values[waiting[0]])
+        elif waiting:
+            everything = gather(*(values[at] for at in waiting), return_exceptions=True)
+            for at, value in zip(waiting, await _within(timeout_s, everything), strict=True):
+                values[at] = value
+                failed = failed or (value if isinstance(value, Exception) else None)
+        if failed is not None:
+            raise failed
+        return values
 
     def complete(self, value: Any, context: Any, variables: VariableValues) -> dict[str, Any]:
         """Answer the data of one item of a subscription. Raises whatever is wrong with it."""

@@ -12,7 +12,7 @@ from graphql import get_introspection_query
 
 from engine.actor import SYSTEM
 from engine.security.bearer import Viewer
-from gql import presence, responses, serving, websocket
+from gql import presence, serving, websocket
 from gql.identity import viewer_of
 from gql.operations import Operation
 from models.audit import AuditEntry
@@ -120,7 +120,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """408 says why."""
-    monkeypatch.setattr(responses, "BODY_S", 0.1)
+    monkeypatch.setattr(serving, "BODY_S", 0.1)
     connection = await RawSocket.open(port_of(door))
     head = f"authorization: Bearer {await door.token('ann')}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n"
     connection.writer.write(f"POST /graphql HTTP/1.1\r\nhost: x\r\n{head}\r\n{{".encode())

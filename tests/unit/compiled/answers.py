@@ -17,6 +17,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     get_nullable_type,
+    is_introspection_type,
     is_list_type,
     is_non_null_type,
 )
@@ -56,6 +57,8 @@ def fill(schema: GraphQLSchema) -> GraphQLSchema:
     """Give every field that has a resolver one that answers by its place and arguments; half of them wait."""
     for type_ in schema.type_map.values():
         if not isinstance(type_, GraphQLObjectType) or type_ is schema.subscription_type:
+            continue
+        if is_introspection_type(type_):
             continue
         for name, field in type_.fields.items():
             if field.resolve is not None and READING.attribute_of(field) is None:
