@@ -26,6 +26,7 @@ from gql.handlings import Handling, read_handlings, status_of
 from gql.inputs import bounded, printable
 from gql.refusals import Refused
 from gql.scalars import JSON
+from gql.shared import Newest, Shared
 from models.event import TradingEvent as EventRow
 
 PUBLIC = [type for type, kind in EVENT_KINDS.items() if kind.public]
@@ -216,7 +217,7 @@ class EventRetried:
 
 
 @strawberry.type(description="One event of the live stream, with the cursor that resumes after it.")
-class EventDelivery:
+class EventDelivery(Shared):
     cursor: str = strawberry.field(description="Give this as `after` to go on behind this event.")
     event: TradingEvent = strawberry.field(description="The event.")
 
@@ -395,12 +396,20 @@ class EventSubscriptions:
                 yield _item(item, context)
 
 
+_newest: Newest[EventDelivery] = Newest()
+
+
 def _item(item: live.Item, context: Context) -> EventDelivery | RefreshRequired | Lagged:
     """Answer an item as the schema has it, and note where the stream has come to."""
     if isinstance(item, live.Delivered):
-        event = TradingEvent.of(item.event, context)
-        context.reached = event.cursor
-        return EventDelivery(cursor=event.cursor, event=event)
+        delivery = _newest.get(item.cursor)
+        if delivery is None:
+            event = TradingEvent.of(item.event, context)
+            delivery = EventDelivery(cursor=event.cursor, event=event)
+            delivery.payloads = {}
+            _newest.keep(item.cursor, delivery)
+        context.reached = delivery.cursor
+        return delivery
     if isinstance(item, live.Lagged):
         context.reached = str(item.resume_after)
         return Lagged(resume_after=context.reached, missed=item.missed)

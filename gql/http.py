@@ -15,7 +15,7 @@ from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.identity import request_id_of, secret_of, viewer_of
 from gql.operations import OperationRequest, Operations, Unprepared
-from gql.responses import BodyTooLarge, decoded, error_response, json_response, read_body
+from gql.responses import BodyTooLarge, decoded, error_response, json_response, payload_response, read_body
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -72,7 +72,7 @@ class GraphQLOverHTTP:
         if operation.kind is OperationType.SUBSCRIPTION:
             said = "subscriptions go over the WebSocket at /graphql or over /graphql/stream"
             return error_response(refused, ErrorCode.BAD_USER_INPUT, said, media_type)
-        return json_response(await operation.run(), media_type=media_type)
+        return payload_response(await operation.run(), media_type)
 
 
 def preferred(accept: str) -> str:

@@ -60,6 +60,7 @@ class Complete:
 
 ClientMessage = ConnectionInit | Ping | Pong | Subscribe | Complete
 
+NEXT_SUFFIX = b"}"
 ACKNOWLEDGED = b'{"type":"connection_ack"}'
 
 
@@ -88,9 +89,9 @@ def read_message(frame: str) -> ClientMessage:
             raise InvalidMessage("a message is an object with a string `type`")
 
 
-def next_message(operation_id: str, result: Mapping[str, Any]) -> bytes:
-    """Answer the frame of a result."""
-    return encoded({"id": operation_id, "type": "next", "payload": result})
+def next_prefix(operation_id: str) -> bytes:
+    """Answer what stands before every result of an operation; behind it stands NEXT_SUFFIX."""
+    return encoded({"id": operation_id, "type": "next"})[:-1] + b',"payload":'
 
 
 def error_message(operation_id: str, errors: list[dict[str, Any]]) -> bytes:

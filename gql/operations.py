@@ -37,6 +37,8 @@ from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
 from gql.reading import READING, make_replayable
+from gql.responses import encoded
+from gql.shared import Shared
 
 LONGEST_KEPT = 20_000  # characters of a document that is remembered
 MOST_KEPT = 512  # documents that are; beyond, the one asked for longest ago goes
@@ -45,7 +47,7 @@ MOST_COERCION_ERRORS = 50
 NO_VARIABLES = VariableValues({}, {})
 MAX_VALIDATION_ERRORS = 5  # each may look for similar names: a few milliseconds
 
-Payload = dict[str, Any]
+Payload = bytes  # JSON: `data`, `errors` or both
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +209,7 @@ class Operation:
                 data, run = await self.plan.run(self.context, self.variables, timeout_s)
                 if data is not None:
                     self._count("compiled")
-                    return {"data": data}
+                    return encoded({"data": data})
                 self._count("replayed")
                 with replaying(run):
                     return await self._interpret(self._executor(), timeout_s)
@@ -215,7 +217,9 @@ class Operation:
             return await self._interpret(self._executor(), timeout_s)
         except (Late, TimeoutError):
             late = coded(ErrorCode.TIMEOUT, f"the query took longer than {timeout_s:g} s; ask for less")
-            return {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
+            return encoded(
+                {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
+            )
 
     async def begin(self) -> AsyncGenerator[Payload, None]:
         """Begin anything and answer its results: a subscription has many, everything else one.
@@ -245,15 +249,24 @@ class Operation:
                     if isinstance(error, GraphQLError)
                     else GraphQLError(str(error), original_error=error)
                 )
-                yield {"data": None, "errors": shown([failed], self.context.request_id, ErrorCode.INTERNAL)}
+                errors = shown([failed], self.context.request_id, ErrorCode.INTERNAL)
+                yield encoded({"data": None, "errors": errors})
 
     async def _answer(self, item: Any, executor: Executor[Any]) -> Payload:
-        if self.plan is not None:
-            try:
-                return {"data": self.plan.complete(item, self.context, self.variables)}
-            except Exception:
-                self._count("replayed")  # graphql-core says what is wrong with it
-        return await self._interpret(executor.build_per_event_executor(item))
+        plan = self.plan
+        if plan is None:
+            return await self._interpret(executor.build_per_event_executor(item))
+        shared = item.payloads if isinstance(item, Shared) else None
+        if shared is not None and (ready := shared.get(plan)) is not None:
+            return ready
+        try:
+            payload = encoded({"data": plan.complete(item, self.context, self.variables)})
+        except Exception:
+            self._count("replayed")  # graphql-core says what is wrong with it
+            return await self._interpret(executor.build_per_event_executor(item))
+        if shared is not None:
+            shared[plan] = payload
+        return payload
 
     def _executor(self) -> Executor[Any]:
         executor = Executor.build(
@@ -273,11 +286,9 @@ class Operation:
             answer = execute_root_selection_set(executor)
             result = await answer if isawaitable(answer) else answer
         if not result.errors:
-            return {"data": result.data}
-        return {
-            "data": result.data,
-            "errors": shown(result.errors, self.context.request_id, ErrorCode.INTERNAL),
-        }
+            return encoded({"data": result.data})
+        errors = shown(result.errors, self.context.request_id, ErrorCode.INTERNAL)
+        return encoded({"data": result.data, "errors": errors})
 
     def _count(self, way: str) -> None:
         self.context.engine.metrics.count("api_executions_total", way=way)

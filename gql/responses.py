@@ -38,6 +38,11 @@ def json_response(
     return Response(encoded(content), status, kept, media_type)
 
 
+def payload_response(payload: bytes, media_type: str) -> Response:
+    """Answer what was encoded before."""
+    return Response(payload, 200, SAFE_HEADERS, media_type)
+
+
 def error_response(
     status: int, code: ErrorCode, message: str, media_type: str = "application/json"
 ) -> Response:

@@ -131,7 +131,8 @@ def _wait_s(context: Context) -> float:
     return min(KEEP_ALIVE_S, max(0.0, left_s) + 0.05)
 
 
-def _next(payload: Payload, cursor: str | None = None) -> bytes:
+def _next(payload: Payload | dict[str, Any], cursor: str | None = None) -> bytes:
     """Answer the frame of a result; its id is what a client that comes back says in `Last-Event-ID`."""
     event_id = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
-    return b"event: next\n" + event_id + b"data: " + encoded(payload) + b"\n\n"
+    text = payload if isinstance(payload, bytes) else encoded(payload)
+    return b"event: next\n" + event_id + b"data: " + text + b"\n\n"

@@ -6,7 +6,7 @@ one task, and one more for each operation that runs on it.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from gql.errors import MASK, ErrorCode, error_body
 from gql.identity import is_current, request_id_of, secret_of, secret_of_payload, viewer_of
 from gql.messages import (
     ACKNOWLEDGED,
+    NEXT_SUFFIX,
     PROTOCOL,
     ClientMessage,
     Complete,
@@ -32,12 +33,13 @@ from gql.messages import (
     Subscribe,
     complete_message,
     error_message,
-    next_message,
+    next_prefix,
     pong_message,
     read_message,
 )
 from gql.operations import Operation, Operations, Unprepared
 from gql.presence import Ending, Presence
+from gql.serving import WRITE_TEXT
 from gql.turnstile import Pace, Turnstile
 
 INIT_WAIT_S = 5.0
@@ -59,6 +61,8 @@ class Close(Exception):
         self.reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
         super().__init__(reason)
 
+
+Write = Callable[[bytes], Awaitable[None]]
 
 SIGNED_OUT = Close(4401, "Unauthorized: the token has expired or was revoked")
 _NOT_OF_A_REQUEST_ID = re.compile(r"[^A-Za-z0-9._-]")
@@ -131,6 +135,8 @@ class Session:
         self._pace = Pace(MESSAGES_PER_S, MESSAGES_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None
+        # Our own server takes text as it is encoded; others take ASGI's messages.
+        self._write: Write | None = socket.scope.get("extensions", {}).get(WRITE_TEXT)
         self._sending = asyncio.Lock()  # one frame at a time, so that no more is written than its peer takes
         self._answering = asyncio.Semaphore(MAX_ANSWERS)
 
@@ -264,10 +270,11 @@ class Session:
             return error_message(message.id, body["errors"])
 
     async def _deliver(self, operation: Operation, operation_id: str) -> None:
+        prefix = next_prefix(operation_id)
         async with aclosing(await operation.begin()) as results:
-            async for result in results:
+            async for payload in results:
                 self._check_current(operation.context)
-                await self._send(next_message(operation_id, result))
+                await self._send(prefix + payload + NEXT_SUFFIX)
 
     def _check_current(self, context: Context) -> None:
         """Raise WebSocketDisconnect, and close the socket, where its token's time is over."""
@@ -285,7 +292,13 @@ class Session:
         async with self._sending:
             if self._socket.application_state is not WebSocketState.CONNECTED:
                 raise WebSocketDisconnect  # closed from our side meanwhile
-            await self._socket.send_text(message.decode())
+            if self._write is None:
+                await self._socket.send_text(message.decode())
+                return
+            try:
+                await self._write(message)
+            except OSError as gone:
+                raise WebSocketDisconnect from gone
 
     async def _receive(self) -> ClientMessage:
         frame = await self._socket.receive()

@@ -138,7 +138,7 @@ class Resolved:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What an operation does, for one set of values of its conditions. Used by any number of runs at a time."""
 

@@ -1,0 +1,38 @@
+"""What several subscribers are sent alike: made once, encoded once for each selection; the rest is theirs alone.
+
+An event is the same for everybody who sees it with the same eyes (`audience_of`): its cursor carries them. So the item
+of an event and an audience is made once, and keeps the payloads that were made of it, by plan. Whether somebody sees it
+at all is decided for each subscriber, as ever, before.
+"""
+
+from collections import OrderedDict
+from typing import Any, Generic, TypeVar
+
+from engine.ledger.journal import Cursor
+
+Item = TypeVar("Item")
+
+MOST_KEPT = 512  # items; subscribers that are further behind make theirs anew
+
+
+class Shared:
+    """An item of a subscription that keeps what it was encoded to, by plan."""
+
+    payloads: dict[Any, bytes]
+
+
+class Newest(Generic[Item]):
+    """The items that were made last, by the cursor they carry: it names ledger, event and audience."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Cursor, Item] = OrderedDict()
+
+    def get(self, cursor: Cursor) -> Item | None:
+        """Answer the item with a cursor, if it is kept."""
+        return self._kept.get(cursor)
+
+    def keep(self, cursor: Cursor, item: Item) -> None:
+        """Keep an item; beyond the bound the oldest goes."""
+        self._kept[cursor] = item
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
