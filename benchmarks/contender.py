@@ -1,4 +1,8 @@
-"""A server to compare with, in a process of its own: `python -m benchmarks.contender KIND FOLDER`; prints port and token.
+"""A server to compare with, in a process of its own: prints its port and a token.
+
+    python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS]
+
+With a number of subscribers it waits for so many, and then publishes an event whenever all have been given the last one.
 
 `ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
 not asked who it is. `bare` is a uvicorn route that answers ready bytes: the limit.
@@ -15,10 +19,10 @@ from typing import Any
 import strawberry.asgi
 import structlog
 import uvicorn
-from starlette.applications import Starlette
 
 from engine.actor import SYSTEM
 from engine.errors import Refusal
+from engine.ledger.unit import Unit
 from engine.runtime import Engine
 from engine.security.tokens import CreateToken
 from engine.settings import Settings
@@ -26,6 +30,7 @@ from gql.app import create_app
 from gql.context import Context
 from gql.schema import build_schema
 from gql.serving import server_of
+from models.event import EventType
 from models.user import Role
 
 SERVER_CORE = 0
@@ -56,18 +61,21 @@ class Stock(strawberry.asgi.GraphQL[Context, None]):
         return Context(kept.engine, kept.viewer, kept.request_id)
 
 
-async def main(kind: str, folder: Path) -> None:
+async def main(kind: str, folder: Path, subscribers: int) -> None:
     """Serve until the process is ended."""
     os.sched_setaffinity(0, {SERVER_CORE})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio turns off waiting for more bytes where it is named
+    listener = socket.socket(
+        proto=socket.IPPROTO_TCP
+    )  # asyncio turns off waiting for more bytes where it is named
     listener.bind(("127.0.0.1", 0))
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         engine: Engine = app.state.engine
         created = await engine.tokens.create(SYSTEM, CreateToken("bench", "operator", Role.OPERATOR, "bench"))
-        assert not isinstance(created, Refusal) and created.secret is not None
+        assert not isinstance(created, Refusal)
+        assert created.secret is not None
         viewer = await engine.tokens.authenticate(created.secret)
         assert viewer is not None
         if kind == "ours":
@@ -75,10 +83,32 @@ async def main(kind: str, folder: Path) -> None:
         else:
             other = Stock(engine, Context(engine, viewer, "stock")) if kind == "stock" else _bare
             server = uvicorn.Server(
-                uvicorn.Config(other, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio")
+                uvicorn.Config(
+                    other, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio"
+                )
             )
+        publishing = asyncio.create_task(_publish(engine, subscribers)) if subscribers else None
         print(json.dumps({"port": listener.getsockname()[1], "token": created.secret}), flush=True)
         await server.serve(sockets=[listener])
+        if publishing is not None:
+            publishing.cancel()
+
+
+async def _publish(engine: Engine, subscribers: int) -> None:
+    """Publish as fast as it can be delivered."""
+    hub = engine.hub
+    while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.05)
+
+    async def work(unit: Unit) -> None:
+        unit.emit(EventType.USER_ACTION, {"action": "bench", "name": "x" * 100}, entity_id="usr_bench")
+
+    given = hub.deliveries
+    while True:
+        await engine.ledger.write(work)
+        given += subscribers
+        while hub.deliveries < given:  # noqa: ASYNC110 - it is what everybody else's turn is for
+            await asyncio.sleep(0)
 
 
 async def _bare(scope: Any, receive: Any, send: Any) -> None:
@@ -89,4 +119,4 @@ async def _bare(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0))

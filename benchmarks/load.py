@@ -1,6 +1,6 @@
 """A load generator that costs little: requests over kept connections, read no further than they must be.
 
-`python -m benchmarks.load PORT SECONDS CONNECTIONS` reads a request's bytes from standard input and prints what it saw as JSON.
+`python -m benchmarks.load PORT SECONDS CONNECTIONS` reads a request's bytes from standard input and prints what it saw.
 """
 
 import asyncio

@@ -5,9 +5,9 @@ from contextlib import aclosing, asynccontextmanager
 
 from engine.ledger.event import Event
 from engine.live.subscription import Delivered, Lagged, Predicate, Subscription
-from engine.security.visibility import sees
 from gql.context import Context
 from gql.errors import ErrorCode, coded
+from gql.shared import seen_by
 from models.event import EventType
 
 
@@ -20,8 +20,8 @@ async def follow(
     A reader who falls behind is caught up from the ledger: the items show a state, none must be left out.
     """
 
-    def wants(event: Event) -> bool:
-        return event.type in types and sees(context.viewer, event)
+    wanted = frozenset(types)
+    wants = seen_by(context.viewer, wanted, lambda event: event.type in wanted)
 
     # Closed here: a generator that was never begun closes nothing.
     async with (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 
 import orjson
 import strawberry
@@ -73,22 +74,39 @@ class EventFilter:
 
     def test(self) -> Callable[[Event], bool]:
         """Answer the same as a test of a live fact. Raises Refused for texts out of bounds."""
-        types = None if self.types is None else frozenset(self.types)
-        priorities = None if self.priorities is None else frozenset(self.priorities)
-        equal = list(self._equalities().items())
-        text = None if self.text is None else bounded(self.text, "text", LONGEST_SEARCH).lower()
+        tests: list[Callable[[Event], bool]] = []
+        if self.types is not None:
+            types = frozenset(self.types)
+            tests.append(lambda event: event.type in types)
+        if self.priorities is not None:
+            priorities = frozenset(self.priorities)
+            tests.append(lambda event: event.priority in priorities)
+        for name, value in self._equalities().items():
+            read = attrgetter(name)
+            tests.append(lambda event, read=read, value=value: read(event) == value)  # type: ignore[misc]
+        if (since := self.since) is not None:
+            tests.append(lambda event: event.created_at >= since)
+        if (until := self.until) is not None:
+            tests.append(lambda event: event.created_at < until)
+        if self.text is not None:
+            text = bounded(self.text, "text", LONGEST_SEARCH).lower()
+            tests.append(lambda event: text in orjson.dumps(event.payload).decode().lower())
+        return lambda event: all(test(event) for test in tests) if tests else True
 
-        def meets(event: Event) -> bool:
-            return (
-                (types is None or event.type in types)
-                and (priorities is None or event.priority in priorities)
-                and all(getattr(event, name) == value for name, value in equal)
-                and (self.since is None or event.created_at >= self.since)
-                and (self.until is None or event.created_at < self.until)
-                and (text is None or text in orjson.dumps(event.payload).decode().lower())
-            )
-
-        return meets
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Answer what tells this filter from others: equal keys mean the same events."""
+        sets = (self.types, self.priorities)
+        others = (
+            self.user_id,
+            self.symbol,
+            self.entity_id,
+            self.correlation_id,
+            self.since,
+            self.until,
+            self.text,
+        )
+        return (*(None if each is None else frozenset(each) for each in sets), *others)
 
     def _equalities(self) -> dict[str, str]:
         found = {}

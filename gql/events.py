@@ -26,7 +26,7 @@ from gql.handlings import Handling, read_handlings, status_of
 from gql.inputs import bounded, printable
 from gql.refusals import Refused
 from gql.scalars import JSON
-from gql.shared import Newest, Shared
+from gql.shared import Newest, Shared, seen_by
 from models.event import TradingEvent as EventRow
 
 PUBLIC = [type for type, kind in EVENT_KINDS.items() if kind.public]
@@ -380,14 +380,11 @@ class EventSubscriptions:
         ] = None,
     ) -> AsyncGenerator[EventStreamItem, None]:
         context = info.context
-        meets = (filter or EventFilter()).test()
+        chosen = filter or EventFilter()
         after = context.last_event_id or after
         cursor = None if after is None else Cursor.parse(after[:LONGEST_CURSOR])
         viewer = context.viewer
-
-        def wants(event: Event) -> bool:
-            return meets(event) and sees(viewer, event)
-
+        wants = seen_by(viewer, chosen.key, chosen.test())
         stream = context.engine.hub.subscribe(wants, cursor, audience_of(viewer))
         async with aclosing(stream) as items:
             async for item in items:

@@ -6,9 +6,15 @@ at all is decided for each subscriber, as ever, before.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
+from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
+from engine.live.subscription import Predicate
+from engine.security.bearer import Viewer
+from engine.security.visibility import audience_of, sees
 
 Item = TypeVar("Item")
 
@@ -36,3 +42,22 @@ class Newest(Generic[Item]):
         self._kept[cursor] = item
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+
+
+_predicates: WeakValueDictionary[Hashable, Predicate] = WeakValueDictionary()
+
+
+def seen_by(viewer: Viewer, key: Hashable, meets: Callable[[Event], bool]) -> Predicate:
+    """Answer the test of what a viewer may see of some facts: the same one for all who see with the same eyes.
+
+    `key` stands for `meets`: equal keys mean equal tests.
+    """
+    asked = audience_of(viewer), key
+    found = _predicates.get(asked)
+    if found is None:
+
+        def wants(event: Event) -> bool:
+            return meets(event) and sees(viewer, event)
+
+        found = _predicates[asked] = wants
+    return found

@@ -17,7 +17,7 @@ class Hub:
         self.deliveries = 0  # facts handed to subscribers since the start
         self.lagged = 0  # subscribers ended because they were too slow
         self._ledger = ledger
-        self._subscriptions: set[Subscription] = set()
+        self._groups: dict[Predicate, set[Subscription]] = {}
         self._watches: dict[str, set[Watch]] = {}
         self._prefix_watches: set[Watch] = set()
 
@@ -34,7 +34,7 @@ class Hub:
     @property
     def subscribers(self) -> int:
         """Answer how many subscriptions of facts are open."""
-        return len(self._subscriptions)
+        return sum(map(len, self._groups.values()))
 
     @property
     def watchers(self) -> int:
@@ -47,16 +47,24 @@ class Hub:
 
     async def close(self) -> None:
         """End every subscription."""
-        for subscription in [*self._subscriptions]:
+        for subscription in [each for members in self._groups.values() for each in members]:
             await subscription.aclose()
         for watch in self._prefix_watches.union(*self._watches.values()):
             await watch.aclose()
 
     def follow(self, events: Sequence[Event]) -> None:
-        """Take facts from the tail: in order, each once."""
-        sizes = [event.size for event in events] if self._subscriptions else []
-        for subscription in self._subscriptions:
-            subscription.offer(events, sizes)
+        """Take facts from the tail: in order, each once. Subscriptions with one predicate are asked about together."""
+        sized = [(event, event.size) for event in events] if self._groups else []
+        for wants, members in self._groups.items():
+            try:
+                wanted = [each for each in sized if wants(each[0])]
+            except Exception as error:  # a filter's defect ends the subscriptions that have it
+                for subscription in members:
+                    subscription.fail(error)
+                continue
+            if wanted:
+                for subscription in members:
+                    subscription.offer(wanted)
         self.position = events[-1].position
 
     def subscribe(
@@ -65,13 +73,18 @@ class Hub:
         """Answer the stream of facts that meet a predicate: from now on, or everything after a cursor.
 
         What is committed after this call is in the stream, even if its reading begins later. `audience` says whose
-        eyes the predicate stands for: a cursor of another's is refused, and the stream's own cursors carry it.
+        eyes the predicate stands for: a cursor of another's is refused, and the stream's own cursors carry it. Who
+        hands in the same predicate as others shares its work with them.
         """
         return self._join(Subscription(self, predicate, after, audience))
 
     def leave(self, subscription: Subscription) -> None:
         """Hand a subscription nothing more; it calls this itself."""
-        self._subscriptions.discard(subscription)
+        members = self._groups.get(subscription.wants)
+        if members is not None:
+            members.discard(subscription)
+            if not members:
+                del self._groups[subscription.wants]
 
     def publish(self, topic: str, value: object) -> None:
         """Hand a telemetry value to who watches its topic. Values are plain data, as JSON has it."""
@@ -91,7 +104,7 @@ class Hub:
         return watch
 
     def _join(self, subscription: Subscription) -> Subscription:
-        self._subscriptions.add(subscription)
+        self._groups.setdefault(subscription.wants, set()).add(subscription)
         return subscription
 
     def _stop_watching(self, watch: Watch) -> None:

@@ -81,7 +81,7 @@ class Subscription:
         self, source: Source, wants: Predicate, after: Cursor | int | None, audience: str = ""
     ) -> None:
         self._source = source
-        self._wants = wants
+        self.wants = wants
         self._after = after
         self._audience = audience
         self._at = self._first_position()
@@ -98,15 +98,16 @@ class Subscription:
         self._error: Exception | None = None
         self._wake = asyncio.Event()
 
-    def offer(self, events: Sequence[Event], sizes: Sequence[int]) -> None:
-        """Take facts, and their sizes in bytes, as they are committed; called by the hub, never waits, never raises."""
-        try:
-            for event, size in zip(events, sizes, strict=True):
-                if event.position > self._live_after and self._wants(event):
-                    self._keep(event, size)
-        except Exception as error:  # a filter's defect ends its own subscription only
-            self._error = error
-            self._wake.set()
+    def offer(self, wanted: Sequence[tuple[Event, int]]) -> None:
+        """Take facts that meet the predicate, with their sizes in bytes, as they are committed; never waits."""
+        for event, size in wanted:
+            if event.position > self._live_after:
+                self._keep(event, size)
+
+    def fail(self, error: Exception) -> None:
+        """End the subscription with what went wrong in its predicate."""
+        self._error = error
+        self._wake.set()
 
     async def aclose(self) -> None:
         """End the subscription; whoever waits for its next item is told at once."""
@@ -211,7 +212,7 @@ class Subscription:
                 self._hole_found = True
                 return
             self._at = event.position
-            if self._wants(event):
+            if self.wants(event):
                 self._replayed.append(event)
 
     def _refuse(self, reason: RefreshReason) -> RefreshRequired:

@@ -240,7 +240,7 @@ async def test_answers_nobody_takes_are_few(door: Door, monkeypatch: pytest.Monk
     """A hundred large questions on a socket that does not read: most are not even begun."""
     begun, run = list[int](), Operation.run
 
-    async def counted(self: Operation) -> dict[str, Any]:
+    async def counted(self: Operation) -> bytes:
         begun.append(1)
         return await run(self)
 
