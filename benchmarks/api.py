@@ -17,6 +17,7 @@ from typing import Any
 
 CONNECTIONS = 32
 LEAST_ROUNDS = 5
+FILTERS = 50
 LOAD_CORE = 1
 KINDS = ("ours", "stock", "bare")
 REQUESTS = {
@@ -25,7 +26,7 @@ REQUESTS = {
     "list, 100 x 10 fields": "{ marketData { symbol last open high low volume marketTime receivedAt source stale } }",
 }
 EVENTS = (
-    "subscription { events { __typename ... on EventDelivery {"
+    "subscription ($filter: EventFilter) { events(filter: $filter) { __typename ... on EventDelivery {"
     " cursor event { id type priority symbol entityId userId createdAt } } } }"
 )
 
@@ -57,7 +58,7 @@ def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
         return
     seen: defaultdict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        with _contenders(folder, 0) as servers:
+        with _contenders(folder) as servers:
             for _ in range(rounds):
                 for name, query in REQUESTS.items():
                     for kind, server in servers.items():
@@ -65,29 +66,32 @@ def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
                         seen[name, kind].append(said)
         for name in REQUESTS:
             _print(name, {kind: seen[name, kind] for kind in KINDS})
-        name = f"events, {subscribers} subscribers"
-        for number in range(rounds):
-            for kind in ("ours", "stock"):
-                with _contender(f"{folder}/{kind}-{number}", kind, subscribers) as server:
-                    given = json.dumps({"token": server.token, "query": EVENTS}).encode()
-                    seen[name, kind].append(_run("fanout", server.port, round_s, subscribers, given))
-        _print(name, {kind: seen[name, kind] for kind in ("ours", "stock")})
+        for filters in (1, FILTERS):
+            name = f"{subscribers} subscribers, {filters} filter{'s' if filters > 1 else ''}"
+            for number in range(rounds):
+                for kind in ("ours", "stock"):
+                    place = f"{folder}/{kind}-{filters}-{number}"
+                    with _contender(place, kind, subscribers, filters) as server:
+                        given = {"token": server.token, "query": EVENTS, "filters": filters}
+                        said = _run("fanout", server.port, round_s, subscribers, json.dumps(given).encode())
+                        seen[name, kind].append(said)
+            _print(name, {kind: seen[name, kind] for kind in ("ours", "stock")})
 
 
 @contextmanager
-def _contenders(folder: str, subscribers: int) -> Iterator[dict[str, Contender]]:
+def _contenders(folder: str) -> Iterator[dict[str, Contender]]:
     with (
-        _contender(f"{folder}/ours", "ours", subscribers) as ours,
-        _contender(f"{folder}/stock", "stock", subscribers) as stock,
-        _contender(f"{folder}/bare", "bare", subscribers) as bare,
+        _contender(f"{folder}/ours", "ours") as ours,
+        _contender(f"{folder}/stock", "stock") as stock,
+        _contender(f"{folder}/bare", "bare") as bare,
     ):
         yield {"ours": ours, "stock": stock, "bare": bare}
 
 
 @contextmanager
-def _contender(folder: str, kind: str, subscribers: int) -> Iterator[Contender]:
+def _contender(folder: str, kind: str, subscribers: int = 0, filters: int = 1) -> Iterator[Contender]:
     os.makedirs(folder)
-    command = [sys.executable, "-m", "benchmarks.contender", kind, folder, str(subscribers)]
+    command = [sys.executable, "-m", "benchmarks.contender", kind, folder, str(subscribers), str(filters)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

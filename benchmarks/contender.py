@@ -1,8 +1,9 @@
 """A server to compare with, in a process of its own: prints its port and a token.
 
-    python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS]
+    python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS FILTERS]
 
-With a number of subscribers it waits for so many, and then publishes an event whenever all have been given the last one.
+With a number of subscribers it waits for so many, and then publishes an event whenever all whom the last one concerned
+have been given it: each event concerns those of one of so many filters.
 
 `ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
 not asked who it is. `bare` is a uvicorn route that answers ready bytes: the limit.
@@ -13,6 +14,7 @@ import json
 import os
 import socket
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ class Stock(strawberry.asgi.GraphQL[Context, None]):
         return Context(kept.engine, kept.viewer, kept.request_id)
 
 
-async def main(kind: str, folder: Path, subscribers: int) -> None:
+async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1) -> None:
     """Serve until the process is ended."""
     os.sched_setaffinity(0, {SERVER_CORE})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -87,26 +89,29 @@ async def main(kind: str, folder: Path, subscribers: int) -> None:
                     other, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio"
                 )
             )
-        publishing = asyncio.create_task(_publish(engine, subscribers)) if subscribers else None
+        publishing = asyncio.create_task(_publish(engine, subscribers, filters)) if subscribers else None
         print(json.dumps({"port": listener.getsockname()[1], "token": created.secret}), flush=True)
         await server.serve(sockets=[listener])
         if publishing is not None:
             publishing.cancel()
 
 
-async def _publish(engine: Engine, subscribers: int) -> None:
+async def _publish(engine: Engine, subscribers: int, filters: int) -> None:
     """Publish as fast as it can be delivered."""
     hub = engine.hub
     while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.05)
 
-    async def work(unit: Unit) -> None:
-        unit.emit(EventType.USER_ACTION, {"action": "bench", "name": "x" * 100}, entity_id="usr_bench")
-
     given = hub.deliveries
-    while True:
+    for number in count():
+        symbol = f"S{number % filters:03}"
+
+        async def work(unit: Unit, symbol: str = symbol) -> None:
+            payload = {"action": "bench", "name": "x" * 100}
+            unit.emit(EventType.USER_ACTION, payload, entity_id="usr_bench", symbol=symbol)
+
         await engine.ledger.write(work)
-        given += subscribers
+        given += subscribers // filters
         while hub.deliveries < given:  # noqa: ASYNC110 - it is what everybody else's turn is for
             await asyncio.sleep(0)
 
@@ -119,4 +124,4 @@ async def _bare(scope: Any, receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])))

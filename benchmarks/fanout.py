@@ -1,12 +1,14 @@
 """Many subscribers that do nothing but count what they are sent: cheap enough to keep up with the fastest server.
 
-`python -m benchmarks.fanout PORT SECONDS SUBSCRIBERS` reads a token and a document, as JSON, from standard input.
+`python -m benchmarks.fanout PORT SECONDS SUBSCRIBERS` reads a token, a document and a number of filters, as JSON, from
+standard input.
 """
 
 import asyncio
 import json
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from tests.live.raw import handshake, message
@@ -18,12 +20,13 @@ CARRIED = len(PATTERNS[1]) - 1  # bytes of a pattern that may have come with the
 class Subscriber(asyncio.Protocol):
     """One socket, which subscribes and counts."""
 
-    def __init__(self, token: str, query: str) -> None:
+    def __init__(self, token: str, query: str, symbol: str | None) -> None:
         self.count = 0
         self.lost = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._hello = message(type="connection_init", payload={"authorization": f"Bearer {token}"})
-        self._subscribe = message(type="subscribe", id="1", payload={"query": query})
+        variables = {} if symbol is None else {"filter": {"symbol": symbol}}
+        self._subscribe = message(type="subscribe", id="1", payload={"query": query, "variables": variables})
         self._pattern = PATTERNS[0]
         self._rest = b""
         self._transport: asyncio.Transport | None = None
@@ -57,12 +60,16 @@ class Subscriber(asyncio.Protocol):
             self.ready.set_exception(ConnectionError("the server ended the connection"))
 
 
-async def fan_out(port: int, seconds: float, subscribers: int, token: str, query: str) -> dict[str, Any]:
+async def fan_out(
+    port: int, seconds: float, subscribers: int, *, token: str, query: str, filters: int
+) -> dict[str, Any]:
     """Answer how many messages came in a time. Raises RuntimeError when a subscriber was lost, or got nothing."""
     loop = asyncio.get_running_loop()
     made: list[Subscriber] = []
-    for _ in range(subscribers):
-        _, one = await loop.create_connection(lambda: Subscriber(token, query), "127.0.0.1", port)
+    for number in range(subscribers):
+        symbol = f"S{number % filters:03}" if filters > 1 else None
+        subscriber = partial(Subscriber, token, query, symbol)
+        _, one = await loop.create_connection(subscriber, "127.0.0.1", port)
         await one.ready
         made.append(one)
     while not all(each.count for each in made):  # noqa: ASYNC110 - counting must cost nothing
@@ -78,6 +85,5 @@ async def fan_out(port: int, seconds: float, subscribers: int, token: str, query
 
 if __name__ == "__main__":
     _, port, seconds, subscribers = sys.argv
-    said = json.loads(sys.stdin.read())
-    run = fan_out(int(port), float(seconds), int(subscribers), said["token"], said["query"])
+    run = fan_out(int(port), float(seconds), int(subscribers), **json.loads(sys.stdin.read()))
     print(json.dumps(asyncio.run(run)))

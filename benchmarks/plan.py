@@ -22,4 +22,4 @@ class Plan:
 DEFAULT = Plan(
     runs=300, rounds=3, round_s=0.7, queued=100_000, history=1_000_000, minutes=2.0, subscribers=1_000
 )
-QUICK = Plan(runs=20, rounds=1, round_s=0.2, queued=3_000, history=20_000, minutes=0.1, subscribers=50)
+QUICK = Plan(runs=20, rounds=1, round_s=0.2, queued=3_000, history=20_000, minutes=0.1, subscribers=100)

@@ -36,6 +36,7 @@ from gql.compiled import Late, Plan, Uncovered, compile_operation, conditional_v
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
+from gql.persisted import Persisted
 from gql.reading import READING, make_replayable
 from gql.responses import encoded
 from gql.shared import Shared
@@ -56,9 +57,10 @@ log = structlog.get_logger(__name__)
 class OperationRequest:
     """What a client asks, checked for its form only."""
 
-    query: str
+    query: str | None
     variables: Mapping[str, Any] | None = None
     operation_name: str | None = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, body: object) -> "OperationRequest":
@@ -67,7 +69,8 @@ class OperationRequest:
             raise coded(ErrorCode.BAD_USER_INPUT, "a request is a JSON object with a member `query`")
         query, variables = body.get("query"), body.get("variables")
         name, extensions = body.get("operationName"), body.get("extensions")
-        if not isinstance(query, str):
+        is_named = isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
+        if not isinstance(query, str) and not (query is None and is_named):
             raise coded(ErrorCode.BAD_USER_INPUT, "query: must be a string")
         if variables is not None and not isinstance(variables, dict):
             raise coded(ErrorCode.BAD_USER_INPUT, "variables: must be an object or null")
@@ -75,7 +78,7 @@ class OperationRequest:
             raise coded(ErrorCode.BAD_USER_INPUT, "operationName: must be a string or null")
         if extensions is not None and not isinstance(extensions, dict):
             raise coded(ErrorCode.BAD_USER_INPUT, "extensions: must be an object or null")
-        return cls(query, variables, name or None)
+        return cls(query, variables, name or None, extensions or {})
 
 
 class Unprepared(Exception):
@@ -118,12 +121,21 @@ class Operations:
             specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
         )
         self._limits = Limits(schema)
+        self._persisted = Persisted()
         self._kept = lru_cache(maxsize=MOST_KEPT)(self._document)
 
     def prepare(self, request: OperationRequest, context: Context) -> "Operation":
         """Parse, weigh, validate, coerce and compile. Raises Unprepared."""
-        read = self._kept if len(request.query) <= LONGEST_KEPT else self._document
-        document = read(request.query)
+        try:
+            query = (
+                self._persisted.query_of(request.query, request.extensions)
+                if request.extensions
+                else request.query
+            )
+        except GraphQLError as refused:
+            raise Unprepared(shown([refused], context.request_id, ErrorCode.BAD_USER_INPUT)) from None
+        assert query is not None, "a request without one is none"
+        document = (self._kept if len(query) <= LONGEST_KEPT else self._document)(query)
         if document.errors or document.node is None:
             raise Unprepared(shown(document.errors, context.request_id, document.step))
         operation = _operation(document.node, request.operation_name)

@@ -1,5 +1,8 @@
 // What four client libraries do with an engine.   node clients.mjs URL TOKEN NAME
+import { createHash } from "node:crypto";
+
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { createPersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient as createSseClient } from "graphql-sse";
@@ -109,6 +112,18 @@ await run({
     const refused = await client.query({ query: gql(FAULTY) }).catch((error) => error);
     equal(CombinedGraphQLErrors.is(refused), true, "errors");
     equal(refused.errors[0].extensions.code, "GRAPHQL_VALIDATION_FAILED");
+    client.stop();
+  },
+  "Apollo: a document is sent once, and then named by its hash": async () => {
+    const sent = [];
+    const watched = (input, init) => (sent.push(init?.body ?? input), fetch(input, init));
+    const hashed = createPersistedQueryLink({ sha256: (text) => createHash("sha256").update(text).digest("hex") });
+    const link = hashed.concat(new HttpLink({ uri: url, headers, fetch: watched }));
+    const client = new ApolloClient({ link, cache: new InMemoryCache() });
+    const ask = () => client.query({ query: gql`query Named { me { name role } }`, fetchPolicy: "no-cache" });
+    equal((await ask()).data.me.name, NAME);
+    equal((await ask()).data.me.name, NAME);
+    equal(sent.map((body) => body.includes("query Named")), [false, true, false]); // unknown, sent, known
     client.stop();
   },
   "Apollo: a token that proves nothing is told by its code": async () => {
