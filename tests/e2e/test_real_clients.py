@@ -28,6 +28,7 @@ CHECKS = (
     "graphql-ws: pings are answered",
     "graphql-ws: a token that proves nothing is told by its code",
     "Apollo: query, mutation and errors over HTTP",
+    "Apollo: a document is sent once, and then named by its hash",
     "Apollo: a token that proves nothing is told by its code",
     "Apollo: a subscription over its WebSocket link",
     "urql: query, mutation and errors, whatever its Accept names",
