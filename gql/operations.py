@@ -240,21 +240,27 @@ class Operation:
         """
         if self.kind is not OperationType.SUBSCRIPTION:
             return self._once()
-        executor = self._executor()
-        begun = create_source_event_stream(executor)
+        if self.plan is not None:
+            try:
+                source: Any = await self.plan.subscribe(self.context, self.variables)
+            except GraphQLError as refused:
+                errors = shown([refused], self.context.request_id, ErrorCode.INTERNAL)
+                raise Unprepared(errors) from None
+            return self._answers(source)
+        begun = create_source_event_stream(self._executor())
         source = await begun if isawaitable(begun) else begun
         if isinstance(source, ExecutionResult):
             raise Unprepared(shown(source.errors or [], self.context.request_id, ErrorCode.INTERNAL))
-        return self._answers(source, executor)
+        return self._answers(source)
 
     async def _once(self) -> AsyncGenerator[Payload, None]:
         yield await self.run()
 
-    async def _answers(self, source: Any, executor: Executor[Any]) -> AsyncGenerator[Payload, None]:
+    async def _answers(self, source: Any) -> AsyncGenerator[Payload, None]:
         async with aclosing(source) as items:
             try:
                 async for item in items:
-                    yield await self._answer(item, executor)
+                    yield await self._answer(item)
             except Exception as error:  # a defect inside a subscription: told like any other, then it ends
                 failed = (
                     error
@@ -264,10 +270,10 @@ class Operation:
                 errors = shown([failed], self.context.request_id, ErrorCode.INTERNAL)
                 yield encoded({"data": None, "errors": errors})
 
-    async def _answer(self, item: Any, executor: Executor[Any]) -> Payload:
+    async def _answer(self, item: Any) -> Payload:
         plan = self.plan
         if plan is None:
-            return await self._interpret(executor.build_per_event_executor(item))
+            return await self._interpret(self._executor(item))
         shared = item.payloads if isinstance(item, Shared) else None
         if shared is not None and (ready := shared.get(plan)) is not None:
             return ready
@@ -275,15 +281,16 @@ class Operation:
             payload = encoded({"data": plan.complete(item, self.context, self.variables)})
         except Exception:
             self._count("replayed")  # graphql-core says what is wrong with it
-            return await self._interpret(executor.build_per_event_executor(item))
+            return await self._interpret(self._executor(item))
         if shared is not None:
             shared[plan] = payload
         return payload
 
-    def _executor(self) -> Executor[Any]:
+    def _executor(self, root_value: Any = None) -> Executor[Any]:
         executor = Executor.build(
             self.operations.schema,
             self.document,
+            root_value,
             context_value=self.context,
             raw_variable_values=dict(self.request.variables or {}),
             operation_name=self.request.operation_name,

@@ -1,7 +1,7 @@
 """A compiled operation: which resolvers to call, and what completes their answers."""
 
 from asyncio import gather, timeout
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     get_argument_values,
+    located_error,
 )
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
@@ -196,6 +197,19 @@ class Plan:
             raise failed
         return values
 
+    async def subscribe(self, context: Any, variables: VariableValues) -> AsyncIterable[Any]:
+        """Begin a subscription and answer its source. Raises GraphQLError, located as graphql-core would."""
+        ((each, _),) = self.fields
+        subscribe = each.declared.subscribe
+        assert subscribe is not None, "a plan was made of it"
+        try:
+            source = subscribe(None, each.info(Run(self, context, variables)), **each.arguments(variables))
+            if isawaitable(source):
+                source = await source
+        except Exception as error:
+            raise located_error(error, each.nodes, [each.key]) from error
+        return cast(AsyncIterable[Any], source)
+
     def complete(self, value: Any, context: Any, variables: VariableValues) -> dict[str, Any]:
         """Answer the data of one item of a subscription. Raises whatever is wrong with it."""
         ((each, completion),) = self.fields
@@ -228,8 +242,11 @@ def compile_operation(
         else:
             declared = root.fields[name]
             fields.append((Resolved.of(root, key, declared, nodes), completions.of(declared.type, nodes)))
-    if operation.operation is OperationType.SUBSCRIPTION and any(each.is_async for _, each in fields):
-        raise Uncovered("resolvers inside a subscription")
+    if operation.operation is OperationType.SUBSCRIPTION:
+        if any(each.is_async for _, each in fields):
+            raise Uncovered("resolvers inside a subscription")
+        if len(fields) != 1 or fields[0][0].declared.subscribe is None:
+            raise Uncovered("a subscription of nothing, or of a field without a source")
     return Plan(schema, document, operation, fragments, tuple(fields), typenames, tuple(selected))
 
 
