@@ -2,8 +2,8 @@
 
     python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS FILTERS]
 
-With a number of subscribers it waits for so many, and then publishes an event whenever all whom the last one concerned
-have been given it: each event concerns those of one of so many filters.
+With a number of subscribers it waits for so many, and then publishes an event for each filter, again and again, as soon
+as everybody has been given theirs.
 
 `ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
 not asked who it is. `bare` is a uvicorn route that answers ready bytes: the limit.
@@ -14,7 +14,6 @@ import json
 import os
 import socket
 import sys
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -102,16 +101,15 @@ async def _publish(engine: Engine, subscribers: int, filters: int) -> None:
     while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.05)
 
-    given = hub.deliveries
-    for number in count():
-        symbol = f"S{number % filters:03}"
-
-        async def work(unit: Unit, symbol: str = symbol) -> None:
+    async def work(unit: Unit) -> None:
+        for number in range(filters):
             payload = {"action": "bench", "name": "x" * 100}
-            unit.emit(EventType.USER_ACTION, payload, entity_id="usr_bench", symbol=symbol)
+            unit.emit(EventType.USER_ACTION, payload, entity_id="usr_bench", symbol=f"S{number:03}")
 
+    given = hub.deliveries
+    while True:
         await engine.ledger.write(work)
-        given += subscribers // filters
+        given += subscribers
         while hub.deliveries < given:  # noqa: ASYNC110 - it is what everybody else's turn is for
             await asyncio.sleep(0)
 
