@@ -5,14 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.e2e.visiting import PATIENCE_MS, Tab
 from tests.running import TradingEngine, running_engine
 
 pytestmark = pytest.mark.browser
-
-PATIENCE_MS = 30_000  # a bound for a busy machine
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +20,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TradingEngine]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    """A headless Chromium."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        yield started
-        started.close()
-
-
-class Visitor:
-    """A fresh browser profile with one page; remembers what the page asked for and what went wrong in it."""
+class Visitor(Tab):
+    """A fresh browser profile at GraphiQL."""
 
     def __init__(self, context: BrowserContext, shots: Path) -> None:
-        self.asked: list[str] = []
-        self.faults: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        super().__init__(context)
         self._shots = shots
 
     def show(self, name: str) -> None:

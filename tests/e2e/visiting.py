@@ -1,4 +1,4 @@
-"""A person at the dashboard: a browser profile of its own, signed in by a link; notes what goes wrong in the page."""
+"""People at a page: a browser profile of their own; what goes wrong in the page is noted."""
 
 import base64
 from pathlib import Path
@@ -12,11 +12,10 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 PICTURES = Path(__file__).parents[2] / "artefacts" / "pictures"  # of each page, for people to look at
 
 
-class Visit:
-    """Somebody's visit; `asked` is what the page asked for, `faults` what was thrown in it."""
+class Tab:
+    """A page of a browser; `asked` is what the page asked for, `faults` what was thrown in it."""
 
-    def __init__(self, context: BrowserContext, engine: TradingEngine, user: str = "operator") -> None:
-        self.engine = engine
+    def __init__(self, context: BrowserContext) -> None:
         self.asked: list[str] = []
         self.faults: list[str] = []
         self.page: Page = context.new_page()
@@ -24,6 +23,14 @@ class Visit:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+
+class Visit(Tab):
+    """Somebody's visit to the dashboard, signed in by a link."""
+
+    def __init__(self, context: BrowserContext, engine: TradingEngine, user: str = "operator") -> None:
+        super().__init__(context)
+        self.engine = engine
         opened = engine.command("open", "--user", user)
         self.page.goto(opened.stdout.strip())
 

@@ -44,7 +44,7 @@ function History(): ReactNode {
   const [category] = useUrlChoice('category', CATEGORIES)
   const changes = useChanges(['ALERT_RAISED', 'ALERT_ACKNOWLEDGED', 'ALERT_RESOLVED'])
   const variables = { status: status || null, level: level || null, category: category || null }
-  const pages = usePages(AlertPagesDocument, variables, (result) => result.alerts, changes.version)
+  const pages = usePages(AlertPagesDocument, variables, (result) => result.alerts, changes)
   return (
     <>
       <Filters>
@@ -52,7 +52,7 @@ function History(): ReactNode {
         <ChoiceFilter name="level" label="Level" choices={LEVELS} />
         <ChoiceFilter name="category" label="Category" choices={CATEGORIES} />
       </Filters>
-      <Card title="Alerts" count={pages.nodes.length} empty="There was no such alert." {...pages} isStale={pages.isStale || changes.staleSince !== null}>
+      <Card title="Alerts" count={pages.nodes.length} empty="There was no such alert." {...pages}>
         <AlertList alerts={pages.nodes} />
         <MoreButton pages={pages} />
       </Card>

@@ -49,7 +49,7 @@ export function AuditPage(): ReactNode {
   const [entityId] = useUrlValue('entity')
   const [outcome] = useUrlChoice('outcome', OUTCOMES)
   const filter = { action: action || null, entityId: entityId || null, outcome: outcome || null }
-  const pages = usePages(AuditPagesDocument, { filter }, (result) => result.auditTrail, useTurn(AGAIN_MS))
+  const pages = usePages(AuditPagesDocument, { filter }, (result) => result.auditTrail, { version: useTurn(AGAIN_MS), staleSince: null })
   return (
     <>
       <h1 className="text-xl font-bold">Audit trail</h1>

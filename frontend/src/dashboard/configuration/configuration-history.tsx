@@ -26,9 +26,9 @@ const COLUMNS: readonly Column<Change>[] = [
 ]
 
 export function ConfigurationHistory({ changes }: { readonly changes: Changes }): ReactNode {
-  const pages = usePages(ConfigurationHistoryDocument, {}, (result) => result.eventHistory, changes.version)
+  const pages = usePages(ConfigurationHistoryDocument, {}, (result) => result.eventHistory, changes)
   return (
-    <Card title="History" count={pages.nodes.length} empty="Nothing was changed since the ledger was made." {...pages} isStale={pages.isStale || changes.staleSince !== null}>
+    <Card title="History" count={pages.nodes.length} empty="Nothing was changed since the ledger was made." {...pages}>
       <DataTable name="changes" columns={COLUMNS} lines={pages.nodes} attributesOf={() => ({ 'data-testid': 'config-change' })} />
       <MoreButton pages={pages} />
     </Card>

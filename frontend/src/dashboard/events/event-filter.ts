@@ -1,18 +1,11 @@
 // The conditions on events that stand in the address bar.
 import type { EventFilter, EventType, Priority } from '../../generated/operations'
+import { ORDER_EVENTS } from '../orders/order-words'
 import { useUrlChoice, useUrlValue } from '../parts/use-url-value'
 
 export const EVENT_TYPES: readonly EventType[] = [
   'SIGNAL_GENERATED',
-  'ORDER_CREATED',
-  'ORDER_SUBMITTED',
-  'ORDER_PARTIALLY_FILLED',
-  'ORDER_FILLED',
-  'ORDER_CANCEL_REQUESTED',
-  'ORDER_CANCELLED',
-  'ORDER_REJECTED',
-  'ORDER_DENIED',
-  'ORDER_EXPIRED',
+  ...ORDER_EVENTS,
   'POSITION_OPENED',
   'POSITION_UPDATED',
   'POSITION_CLOSED',

@@ -19,7 +19,7 @@ const STATUSES = ['WORKING', ...WORKING, 'FILLED', 'CANCELLED', 'DENIED', 'REJEC
 export function OrdersPage(): ReactNode {
   const rights = useRights()
   const changes = useChanges(ORDER_EVENTS)
-  const pages = usePages(OrderPagesDocument, { filter: useFilter() }, (result) => result.orders, changes.version)
+  const pages = usePages(OrderPagesDocument, { filter: useFilter() }, (result) => result.orders, changes)
   return (
     <>
       <h1 className="text-xl font-bold">Orders</h1>
@@ -31,14 +31,7 @@ export function OrdersPage(): ReactNode {
             <ChoiceFilter name="side" label="Side" choices={SIDES} />
             <TextFilter name="symbol" label="Symbol" isUpper />
           </Filters>
-          <Card
-            title="Orders"
-            count={pages.nodes.length}
-            empty="There is no such order."
-            isReady={pages.isReady}
-            isStale={pages.isStale || changes.staleSince !== null}
-            fault={pages.fault}
-          >
+          <Card title="Orders" count={pages.nodes.length} empty="There is no such order." {...pages}>
             <OrdersTable orders={pages.nodes} canCancel />
             <MoreButton pages={pages} />
           </Card>

@@ -1,8 +1,10 @@
 // A list that is read page by page, newest first, and brought up to date from its top.
 import { useEffect, useRef, useState } from 'react'
 import type { Operation } from '../client'
-import { useClient } from '../use-live'
+import { useClient, type Changes } from '../use-live'
 import type { Shown } from './card'
+
+const NONE: Changes = { version: 0, staleSince: null } // a list that is asked for once
 
 export interface Page<Node> {
   readonly edges: readonly { readonly node: Node }[]
@@ -22,14 +24,14 @@ export interface Pages<Node> extends Shown {
 }
 
 /**
- * Ask for the first page, and again whenever `version` changes; other variables begin another list. Operations take
+ * Ask for the first page, and again whenever something changed; other variables begin another list. Operations take
  * `$after`. What was read of older pages stays, as long as nothing can be missing between it and the new first page.
  */
 export function usePages<Result, Variables extends { readonly after?: string | null }, Node extends { readonly id: string }>(
   operation: Operation<Result, Variables>,
   variables: Omit<Variables, 'after'>,
   pageOf: (result: Result) => Page<Node>,
-  version: unknown = 0,
+  changes: Changes = NONE,
 ): Pages<Node> {
   const client = useClient()
   const [read, setRead] = useState<{ readonly key: string; readonly list: Read<Node> } | null>(null)
@@ -55,12 +57,12 @@ export function usePages<Result, Variables extends { readonly after?: string | n
       .finally(() => isOver || setReading(false))
     return () => void (isOver = true)
   }
-  useEffect(() => ask(null, renewed), [client, operation, key, version])
+  useEffect(() => ask(null, renewed), [client, operation, key, changes.version])
   return {
     nodes: list?.nodes ?? [],
     hasMore: list !== null && list.next !== null,
     isReady: list !== null,
-    isStale: list !== null && fault !== null,
+    isStale: changes.staleSince !== null || (list !== null && fault !== null),
     fault,
     isReading,
     more: () => void (list !== null && list.next !== null && ask(list.next, lengthened)),

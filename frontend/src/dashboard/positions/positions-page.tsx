@@ -17,7 +17,7 @@ export function PositionsPage(): ReactNode {
   const currency = useCurrency()
   const changes = useChanges(['ORDER_FILLED', 'ORDER_PARTIALLY_FILLED'])
   const [symbol] = useUrlValue('symbol')
-  const fills = usePages(FillPagesDocument, { filter: symbol === '' ? {} : { symbol } }, (result) => result.executions, changes.version)
+  const fills = usePages(FillPagesDocument, { filter: symbol === '' ? {} : { symbol } }, (result) => result.executions, changes)
   return (
     <>
       <h1 className="text-xl font-bold">Positions</h1>
@@ -27,7 +27,7 @@ export function PositionsPage(): ReactNode {
       <Filters>
         <TextFilter name="symbol" label="Fills of symbol" isUpper />
       </Filters>
-      <Card title="Fills" count={fills.nodes.length} empty="Nothing was filled." {...fills} isStale={fills.isStale || changes.staleSince !== null}>
+      <Card title="Fills" count={fills.nodes.length} empty="Nothing was filled." {...fills}>
         <FillsTable fills={fills.nodes} />
         <MoreButton pages={fills} />
       </Card>

@@ -74,9 +74,9 @@ const DENIAL_COLUMNS: readonly Column<Denial>[] = [
 
 function Denials(): ReactNode {
   const changes = useChanges(['ORDER_DENIED'])
-  const pages = usePages(DenialPagesDocument, {}, (result) => result.orders, changes.version)
+  const pages = usePages(DenialPagesDocument, {}, (result) => result.orders, changes)
   return (
-    <Card title="Denied orders" count={pages.nodes.length} empty="No order was denied." {...pages} isStale={pages.isStale || changes.staleSince !== null}>
+    <Card title="Denied orders" count={pages.nodes.length} empty="No order was denied." {...pages}>
       <DataTable name="denials" columns={DENIAL_COLUMNS} lines={pages.nodes} attributesOf={() => ({ 'data-testid': 'denial' })} />
       <MoreButton pages={pages} />
     </Card>
@@ -106,13 +106,13 @@ const VIOLATION_COLUMNS: readonly Column<Violation>[] = [
 function Violations(): ReactNode {
   const [symbol] = useUrlValue('symbol')
   const changes = useChanges(['RISK_VIOLATION'])
-  const pages = usePages(ViolationPagesDocument, { filter: symbol === '' ? {} : { symbol } }, (result) => result.riskViolations, changes.version)
+  const pages = usePages(ViolationPagesDocument, { filter: symbol === '' ? {} : { symbol } }, (result) => result.riskViolations, changes)
   return (
     <>
       <Filters>
         <TextFilter name="symbol" label="Symbol" isUpper />
       </Filters>
-      <Card title="Violations" count={pages.nodes.length} empty="No limit was hit." {...pages} isStale={pages.isStale || changes.staleSince !== null}>
+      <Card title="Violations" count={pages.nodes.length} empty="No limit was hit." {...pages}>
         <DataTable name="violations" columns={VIOLATION_COLUMNS} lines={pages.nodes} attributesOf={() => ({ 'data-testid': 'violation' })} />
         <MoreButton pages={pages} />
       </Card>

@@ -52,7 +52,7 @@ export function StrategiesPage(): ReactNode {
   const [status] = useUrlChoice('status', STATUSES)
   const [isDeploying, setDeploying] = useState(false)
   const changes = useChanges(STRATEGY_EVENTS)
-  const pages = usePages(StrategyPagesDocument, status === '' ? {} : { status }, (result) => result.strategies, changes.version)
+  const pages = usePages(StrategyPagesDocument, status === '' ? {} : { status }, (result) => result.strategies, changes)
   return (
     <>
       <div className="flex flex-wrap items-center gap-3">
@@ -66,14 +66,7 @@ export function StrategiesPage(): ReactNode {
       <Filters>
         <ChoiceFilter name="status" label="Status" choices={STATUSES} />
       </Filters>
-      <Card
-        title="Deployed"
-        count={pages.nodes.length}
-        empty={status === '' ? 'No strategy is deployed.' : 'There is no such strategy.'}
-        isReady={pages.isReady}
-        isStale={pages.isStale || changes.staleSince !== null}
-        fault={pages.fault}
-      >
+      <Card title="Deployed" count={pages.nodes.length} empty={status === '' ? 'No strategy is deployed.' : 'There is no such strategy.'} {...pages}>
         <DataTable
           name="strategies"
           columns={COLUMNS}
