@@ -21,7 +21,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -63,11 +62,10 @@ class Door(Starlette):
     direct: Callable[[Request], Awaitable[Response]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_direct = scope["type"] == "http" and scope["method"] in ("GET", "POST") and self.direct is not None
-        if not is_direct or get_route_path(scope) != GRAPHQL:
+        is_asked = scope["type"] == "http" and scope["method"] in ("GET", "POST")
+        if self.direct is None or not is_asked or scope["path"] != scope.get("root_path", "") + GRAPHQL:
             await super().__call__(scope, receive, send)
             return
-        assert self.direct is not None
         scope["app"] = self
         request = Request(scope, receive)
         try:

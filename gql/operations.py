@@ -39,9 +39,9 @@ from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
 from gql.persisted import Persisted
 from gql.reading import READING, make_replayable
 from gql.responses import encoded
-from gql.shared import Shared
+from gql.shared import MOST_PAYLOADS, Shared
 
-LONGEST_KEPT = 20_000  # characters of a document that is remembered
+LONGEST_KEPT = 20_000  # characters of a document that is remembered, and compiled
 MOST_KEPT = 512  # documents that are; beyond, the one asked for longest ago goes
 MOST_PLANS = 16  # of a document: one for each of its operations and of its conditions' values
 MOST_COERCION_ERRORS = 50
@@ -127,15 +127,12 @@ class Operations:
     def prepare(self, request: OperationRequest, context: Context) -> "Operation":
         """Parse, weigh, validate, coerce and compile. Raises Unprepared."""
         try:
-            query = (
-                self._persisted.query_of(request.query, request.extensions)
-                if request.extensions
-                else request.query
-            )
+            query = self._persisted.query_of(request.query, request.extensions)
         except GraphQLError as refused:
             raise Unprepared(shown([refused], context.request_id, ErrorCode.BAD_USER_INPUT)) from None
         assert query is not None, "a request without one is none"
-        document = (self._kept if len(query) <= LONGEST_KEPT else self._document)(query)
+        is_kept = len(query) <= LONGEST_KEPT
+        document = (self._kept if is_kept else self._document)(query)
         if document.errors or document.node is None:
             raise Unprepared(shown(document.errors, context.request_id, document.step))
         operation = _operation(document.node, request.operation_name)
@@ -154,7 +151,7 @@ class Operations:
             if isinstance(given, list):
                 raise Unprepared(shown(given, context.request_id, ErrorCode.BAD_USER_INPUT))
             variables = given
-        plan = self._plan(document, operation, variables) if self._compiling else None
+        plan = self._plan(document, operation, variables) if self._compiling and is_kept else None
         return Operation(self, document.node, operation, request, context, variables, plan)
 
     def _plan(
@@ -282,7 +279,7 @@ class Operation:
         except Exception:
             self._count("replayed")  # graphql-core says what is wrong with it
             return await self._interpret(self._executor(item))
-        if shared is not None:
+        if shared is not None and len(shared) < MOST_PAYLOADS:
             shared[plan] = payload
         return payload
 

@@ -12,9 +12,7 @@ from typing import Any
 
 from gql.errors import ErrorCode, coded
 
-MOST_KEPT = (
-    1_000  # documents; beyond, the one asked for longest ago goes, and is sent again when it is wanted
-)
+MOST_KEPT = 1_000  # documents; beyond, the one asked for longest ago goes, to be sent again when it is wanted
 LONGEST_KEPT = 20_000  # characters of one that is kept
 VERSION = 1
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -37,9 +35,8 @@ class Persisted:
             return query
         found = self._kept.get(named)
         if found is None:
-            raise coded(
-                ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound"
-            )  # the words clients look for
+            # The words that clients look for.
+            raise coded(ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")
         self._kept.move_to_end(named)
         return found
 

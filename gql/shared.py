@@ -19,6 +19,7 @@ from engine.security.visibility import audience_of, sees
 Item = TypeVar("Item")
 
 MOST_KEPT = 512  # items; subscribers that are further behind make theirs anew
+MOST_PAYLOADS = 32  # of an item; who selects differently from so many others has it encoded alone
 
 
 class Shared:

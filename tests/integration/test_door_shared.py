@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 
 from engine.actor import SYSTEM
 from engine.ledger.event import Event
-from gql import events, serving, websocket
+from gql import events, operations, serving, websocket
 from gql.compiled import Plan
 from gql.serving import _head_of_text
 from gql.shared import seen_by
@@ -66,6 +66,28 @@ async def test_one_execution_serves_all_who_see_the_same(door: Door, completed: 
     assert len(set(frames)) == 1
     assert json.loads(frames[0])["payload"]["data"]["events"]["event"]["id"] == event.id
     assert completed == [event.id]
+    for socket in sockets:
+        socket.abort()
+
+
+async def test_an_item_keeps_so_many_payloads_and_no_more(
+    door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bound a selection is encoded for each subscriber alone: inventing documents fills no memory."""
+    monkeypatch.setattr(operations, "MOST_PAYLOADS", 1)
+    token = await door.token("olga", Role.RISK_OFFICER)
+    sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
+    short = "subscription { events { ... on EventDelivery { cursor event { id } } } }"
+    for socket, query in zip(sockets, (PAYLOADS, PAYLOADS, short, short), strict=True):
+        socket.subscribe(query)
+    await _subscribers(door, 4)
+    event = await _happens(door)
+    told = [
+        json.loads((await socket.receive())[1])["payload"]["data"]["events"]["event"] for socket in sockets
+    ]
+    assert [each["id"] for each in told] == [event.id] * 4
+    assert [len(each) for each in told] == [4, 4, 1, 1]
+    assert completed == [event.id] * 3
     for socket in sockets:
         socket.abort()
 

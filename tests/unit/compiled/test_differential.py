@@ -29,6 +29,7 @@ from hypothesis_graphql import nodes
 from hypothesis_graphql import strategies as documents
 
 from gql.compiled import Plan, Uncovered, compile_operation, conditional_variables, replaying
+from gql.compiled.completion import MOST_FIELDS
 from gql.reading import READING, make_replayable
 from gql.responses import encoded
 from gql.schema import build_schema
@@ -244,3 +245,11 @@ def test_every_operation_of_the_dashboard_is_compiled(operation: OperationDefini
     if operation.operation is not OperationType.SUBSCRIPTION:
         expected, found, _ = asyncio.run(both(print_ast(document), given))
         assert found.agrees_with(expected)
+
+
+@pytest.mark.parametrize(("fields", "is_compiled"), [(MOST_FIELDS, True), (MOST_FIELDS + 1, False)])
+def test_so_many_fields_are_compiled_and_no_more(fields: int, is_compiled: bool) -> None:
+    """Nothing else runs while an operation is compiled: one beyond the bound is left to graphql-core."""
+    document = parse("{ portfolio { " + " ".join(f"a{number}: cash" for number in range(fields)) + " } }")
+    (operation,) = (d for d in document.definitions if isinstance(d, OperationDefinitionNode))
+    assert (plan_of(document, operation, VariableValues({}, {})) is not None) is is_compiled
