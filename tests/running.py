@@ -28,6 +28,10 @@ ANSWERED_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.05
 SHOWN_LOG_LINES = 60
 OURS = ("DATABASE_URL", "REDIS_URL", "TRADING_ENGINE_")
+# Tables into which a running engine writes by itself: figures, quotes, what strategies and accounts are worth.
+WRITTEN_BY_THE_CLOCK = frozenset(
+    ("metric_samples", "market_data_cache", "strategy_performance", "equity_history")
+)
 
 T = TypeVar("T")
 

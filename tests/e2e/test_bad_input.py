@@ -10,17 +10,10 @@ import httpx
 import pytest
 
 from tests.e2e.asking import SUBMIT, Client, Json, client_of
-from tests.running import TradingEngine, running_engine, until
+from tests.running import WRITTEN_BY_THE_CLOCK, TradingEngine, running_engine, until
 
-# What the engine writes by itself meanwhile: figures, quotes, and alerts about just such input.
-ITS_OWN = {
-    "metric_samples",
-    "market_data_cache",
-    "strategy_performance",
-    "alerts",
-    "trading_events",
-    "trading_audit_trail",
-}
+# What the engine writes by itself meanwhile: by the clock, and alerts about just such input.
+ITS_OWN = WRITTEN_BY_THE_CLOCK | {"alerts", "trading_events", "trading_audit_trail"}
 FACTS = "SELECT count(*) AS n FROM trading_events WHERE type NOT LIKE 'ALERT%'"
 UNHANDLED = "SELECT count(*) AS n FROM event_handlings WHERE status IN ('PENDING', 'FAILED')"
 AUDIT = "SELECT count(*) AS n FROM trading_audit_trail"

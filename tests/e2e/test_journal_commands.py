@@ -12,7 +12,15 @@ import pytest
 from engine.events.export import read_export
 from engine.ledger.journal import Cursor
 from tests.e2e.asking import EVENTS, client_of
-from tests.running import OURS, PROGRAM, TradingEngine, running_engine, trading_engine, until
+from tests.running import (
+    OURS,
+    PROGRAM,
+    WRITTEN_BY_THE_CLOCK,
+    TradingEngine,
+    running_engine,
+    trading_engine,
+    until,
+)
 
 HANDLERS = """
 from engine.events.handler import handles
@@ -116,9 +124,14 @@ def test_following_prints_what_comes_until_it_is_interrupted(engine: TradingEngi
     assert errors.read_text() == ""
 
 
+def commanded(engine: TradingEngine) -> dict[str, int]:
+    """Count the rows of all tables but those that a running engine fills by itself."""
+    return {name: count for name, count in engine.row_counts().items() if name not in WRITTEN_BY_THE_CLOCK}
+
+
 def test_an_export_is_read_by_replay(engine: TradingEngine, folder: Path) -> None:
     """Every event of the type is handed over; the ledger is as it was; the exit code says that all went well."""
-    before = engine.row_counts()
+    before = commanded(engine)
     exported = engine.command("journal", "export", str(folder / "events.jsonl"), "--type", "USER_ACTION")
     assert (exported.returncode, exported.stdout) == (0, "")
     events = list(read_export(folder / "events.jsonl"))
@@ -131,7 +144,7 @@ def test_an_export_is_read_by_replay(engine: TradingEngine, folder: Path) -> Non
     assert summary == (
         f"{count} events, 0 nobody's; attempts: {count} handled, 0 failed, 0 dead; {count} facts emitted"
     )
-    assert engine.row_counts() == before
+    assert commanded(engine) == before
 
 
 def test_a_pipe_leads_from_export_to_replay(engine: TradingEngine, folder: Path) -> None:
