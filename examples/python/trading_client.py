@@ -277,7 +277,10 @@ class TradingClient:
                     yield socket
                 finally:
                     self._sockets.discard(socket)
-                    await socket.close()
+                    try:
+                        await socket.close()
+                    finally:
+                        socket.transport.abort()  # who is cancelled without end never hears the engine's goodbye
         except (OSError, exceptions.WebSocketException) as error:  # TimeoutError is an OSError
             raise _fault_of(error) from error
 

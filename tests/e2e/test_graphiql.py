@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -158,10 +159,16 @@ def test_a_used_link_shows_what_to_do(engine: TradingEngine, visitor: Visitor, b
 def test_a_session_outlives_a_restart_and_live_events_go_on(engine: TradingEngine, visitor: Visitor) -> None:
     """The engine is ended by Ctrl-C and started again below an open page: it reconnects by itself, signed in."""
     page = visitor.page
-    page.goto(link_of(engine))
+    with ExitStack() as parts:  # of the editor, which loads them when it comes to it
+        for part in ("editor", "graphql", "json"):
+            is_it = re.compile(rf"/{part}\.worker-").search
+            parts.enter_context(
+                page.expect_worker(lambda worker, is_it=is_it: is_it(worker.url), timeout=PATIENCE_MS)
+            )
+        page.goto(link_of(engine))
     connection = page.get_by_test_id("connection-state")
     expect(connection).to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)
-    page.wait_for_load_state("networkidle")  # the editor loads its parts as it needs them
+    page.wait_for_load_state("networkidle")
     assert engine.stop() == 0
     expect(connection).to_have_attribute("data-state", "reconnecting", timeout=PATIENCE_MS)
     visitor.show("7-engine-away")

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -511,3 +513,31 @@ async def test_leaving_the_client_ends_its_events() -> None:
         with pytest.raises(ConnectionLost, match="left"):
             await client.ask("{ x }")
     assert seen == ["c1"]
+
+
+async def test_who_is_cancelled_for_good_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled scope lets nobody wait, not even for a goodbye: the connection is cut instead."""
+    made: list[ClientConnection] = []
+    is_over = asyncio.Event()
+
+    class Kept(connect):
+        async def __aenter__(self) -> ClientConnection:
+            made.append(await super().__aenter__())
+            return made[-1]
+
+    async def deaf(peer: Peer) -> None:
+        peer.socket.transport.pause_reading()
+        await is_over.wait()
+        peer.socket.transport.abort()
+
+    monkeypatch.setattr(trading_client, "connect", Kept)
+    patient = replace(OPTIONS, goodbye_s=PATIENCE_S)
+    async with engine_of(delivering(1, then=deaf)) as engine, client_of(engine, patient) as client:
+        with anyio.CancelScope() as scope:
+            async with aclosing(client.events("c0")) as events:
+                async for _ in events:
+                    scope.cancel()
+        [socket] = made
+        is_closing = socket.transport.is_closing()
+        is_over.set()
+    assert is_closing
