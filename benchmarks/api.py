@@ -1,130 +1,143 @@
-"""The door beside stock Strawberry on the same types, and beside bare routes: requests, and events to many subscribers.
+"""The door beside stock Strawberry on the same types, and beside ready answers: requests, and many subscribers.
 
-Each server is a process on a core of its own, the load generator on the other; contenders take turns.
+Contenders take turns; every figure is the median of the rounds, and only ratios within one run mean anything.
 """
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.contenders import Figures, can_compare, contender
+from benchmarks.table import Aim, print_aims
 
 CONNECTIONS = 32
 LEAST_ROUNDS = 5
 FILTERS = 50
-LOAD_CORE = 1
-KINDS = ("ours", "stock", "bare")
+PACED = 20_000  # deliveries a second, which everybody but stock keeps up with
+KINDS = ("ours", "stock", "ready")
+SMALL, THREE, LIST = "small query, 8 fields", "small query, 3 roots", "list, 100 x 10 fields"
 REQUESTS = {
-    "small query, 8 fields": "{ me { __typename id name role permissions tokenId expiresAt } }",
-    "small query, 3 roots": "{ tradingState { state } me { id name role tokenId expiresAt } latestCursor }",
-    "list, 100 x 10 fields": "{ marketData { symbol last open high low volume marketTime receivedAt source stale } }",
+    SMALL: "{ me { __typename id name role permissions tokenId expiresAt } }",
+    THREE: "{ tradingState { state } me { id name role tokenId expiresAt } latestCursor }",
+    LIST: "{ marketData { symbol last open high low volume marketTime receivedAt source stale } }",
 }
 EVENTS = (
     "subscription ($filter: EventFilter) { events(filter: $filter) { __typename ... on EventDelivery {"
-    " cursor event { id type priority symbol entityId userId createdAt } } } }"
+    " cursor event { id type priority symbol entityId userId createdAt payload } } } }"
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A running server."""
-
-    port: int
-    token: str
-
-    def request(self, query: str) -> bytes:
-        """Answer the bytes of a request."""
-        body = json.dumps({"query": query}).encode()
-        head = (
-            f"POST /graphql HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {self.token}\r\n"
-            f"content-type: application/json\r\naccept: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+Medians = Mapping[str, Figures]
 
 
 def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
-    """Measure and print: medians of the rounds, as ratios to stock Strawberry and to the bare route of the run."""
+    """Measure and print."""
     rounds = max(rounds, LEAST_ROUNDS)
-    cores = os.cpu_count() or 1
-    print(f"\nThe door: {CONNECTIONS} connections; medians of {rounds} rounds of {round_s:g} s, interleaved")
-    if cores <= LOAD_CORE:
+    print(
+        f"\nThe door: medians of {rounds} rounds of {round_s:g} s, interleaved; server and load on a core each"
+    )
+    if not can_compare():
         print("  left out: server and load need a core each")
         return
-    seen: defaultdict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        with _contenders(folder) as servers:
-            for _ in range(rounds):
-                for name, query in REQUESTS.items():
-                    for kind, server in servers.items():
-                        said = _run("load", server.port, round_s, CONNECTIONS, server.request(query))
-                        seen[name, kind].append(said)
-        for name in REQUESTS:
-            _print(name, {kind: seen[name, kind] for kind in KINDS})
-        for filters in (1, FILTERS):
-            name = f"{subscribers} subscribers, {filters} filter{'s' if filters > 1 else ''}"
-            for number in range(rounds):
-                for kind in ("ours", "stock"):
-                    place = f"{folder}/{kind}-{filters}-{number}"
-                    with _contender(place, kind, subscribers, filters) as server:
-                        given = {"token": server.token, "query": EVENTS, "filters": filters}
-                        said = _run("fanout", server.port, round_s, subscribers, json.dumps(given).encode())
-                        seen[name, kind].append(said)
-            _print(name, {kind: seen[name, kind] for kind in ("ours", "stock")})
+        requests = _measure_requests(Path(folder), rounds, round_s)
+        same = _measure_subscribers(Path(folder), rounds, round_s, subscribers, 1)
+        filtered = _measure_subscribers(Path(folder), rounds, round_s, subscribers, FILTERS)
+        paced = _measure_subscribers(
+            Path(folder), rounds, round_s, subscribers, 1, ("ours", "ready"), PACED // subscribers
+        )
+        idle = _measure_idle(Path(folder), subscribers)
+    print()
+    print_aims(_aims(requests, same, filtered, paced, idle))
 
 
-@contextmanager
-def _contenders(folder: str) -> Iterator[dict[str, Contender]]:
-    with (
-        _contender(f"{folder}/ours", "ours") as ours,
-        _contender(f"{folder}/stock", "stock") as stock,
-        _contender(f"{folder}/bare", "bare") as bare,
-    ):
-        yield {"ours": ours, "stock": stock, "bare": bare}
+def _aims(
+    requests: Mapping[str, Medians], same: Medians, filtered: Medians, paced: Medians, idle: Medians
+) -> list[Aim]:
+    def times(medians: Medians, other: str = "stock", name: str = "per_s") -> float:
+        return medians["ours"][name] / medians[other][name]
+
+    return [
+        Aim("small query, times stock", times(requests[SMALL]), 25, at_least=True),
+        Aim("list, times stock", times(requests[LIST]), 35, at_least=True),
+        *(
+            Aim(f"{name}: p99 / p50", medians["ours"]["p99_ms"] / medians["ours"]["p50_ms"], 4)
+            for name, medians in requests.items()
+        ),
+        Aim("one filter, times stock", times(same), 25, at_least=True),
+        Aim(f"{FILTERS} filters, times stock", times(filtered), 80, at_least=True),
+        Aim("paced: p99, times that of ready frames", times(paced, "ready", "p99_ms"), 1),
+        Aim("to subscribe, ms of the server's processor", idle["ours"]["subscribe_ms"], 1.5),
+        Aim("an idle subscriber, KB", idle["ours"]["idle_kb"], 35),
+    ]
 
 
-@contextmanager
-def _contender(folder: str, kind: str, subscribers: int = 0, filters: int = 1) -> Iterator[Contender]:
-    os.makedirs(folder)
-    command = [sys.executable, "-m", "benchmarks.contender", kind, folder, str(subscribers), str(filters)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        yield Contender(**json.loads(process.stdout.readline()))
-    finally:
-        process.kill()
-        process.communicate()
+def _measure_requests(folder: Path, rounds: int, round_s: float) -> dict[str, Medians]:
+    seen: defaultdict[str, defaultdict[str, list[Figures]]] = defaultdict(lambda: defaultdict(list))
+    with ExitStack() as stack:
+        servers = {kind: stack.enter_context(contender(kind, folder / kind)) for kind in KINDS}
+        for _ in range(rounds):
+            for name, query in REQUESTS.items():
+                for kind, server in servers.items():
+                    seen[name][kind].append(server.ask(query, round_s, CONNECTIONS))
+    return {name: _medians(f"{name}, {CONNECTIONS} connections", kinds) for name, kinds in seen.items()}
 
 
-def _run(program: str, port: int, round_s: float, count: int, given: bytes) -> dict[str, Any]:
-    command = [sys.executable, "-m", f"benchmarks.{program}", str(port), str(round_s), str(count)]
-    done = subprocess.run(
-        command,
-        input=given,
-        capture_output=True,
-        check=False,
-        timeout=round_s + 120,
-        preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode()[-500:])
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
+def _measure_subscribers(
+    folder: Path,
+    rounds: int,
+    round_s: float,
+    subscribers: int,
+    filters: int,
+    kinds: Sequence[str] = KINDS,
+    per_s: int = 0,
+) -> Medians:
+    """Measure each kind with new subscribers in each round."""
+    seen: defaultdict[str, list[Figures]] = defaultdict(list)
+    with ExitStack() as stack:
+        servers = {
+            kind: stack.enter_context(
+                contender(kind, folder / f"{kind}-{filters}-{per_s}", subscribers, filters, per_s)
+            )
+            for kind in kinds
+        }
+        for _ in range(rounds):
+            for kind, server in servers.items():
+                seen[kind].append(
+                    server.subscribe(EVENTS, round_s, subscribers, filters, with_times=per_s > 0)
+                )
+    how = f"{filters} filter{'s' if filters > 1 else ''}{f', {per_s} events/s' if per_s else ''}"
+    return _medians(f"{subscribers} subscribers, {how}", seen)
 
 
-def _print(name: str, rounds: dict[str, list[dict[str, float]]]) -> None:
+def _measure_idle(folder: Path, subscribers: int) -> Medians:
+    """Measure each kind once: a second time, memory that the first left behind would be used again."""
+    seen = {}
+    for kind in KINDS:
+        with contender(kind, folder / f"{kind}-idle") as server:
+            seen[kind] = [server.subscribe(EVENTS, 0.0, subscribers)]
+    return _medians(f"{subscribers} subscribers, idle", seen)
+
+
+def _medians(name: str, rounds: Mapping[str, list[Figures]]) -> Medians:
+    """Answer the medians of each contender's rounds, and print them."""
     medians = {
         kind: {key: statistics.median(each[key] for each in said) for key in said[0]}
         for kind, said in rounds.items()
     }
-    stock = medians["stock"]["per_s"]
     for kind, median in medians.items():
-        times = f"  p50 {median['p50_ms']:6.2f}  p99 {median['p99_ms']:6.2f} ms" if "p50_ms" in median else ""
-        print(
-            f"  {name:<26} {kind:<6} {median['per_s']:>9,.0f}/s {median['per_s'] / stock:>6.1f}x stock{times}"
-        )
+        said = "".join(_cell(key, value) for key, value in median.items())
+        ratio = f"{median['per_s'] / medians['stock']['per_s']:6.1f}x stock" if _is_ratio(medians) else ""
+        print(f"  {name:<36} {kind:<6}{said} {ratio}".rstrip(), flush=True)
+    return medians
+
+
+def _is_ratio(medians: Medians) -> bool:
+    return "stock" in medians and "per_s" in medians["stock"]
+
+
+def _cell(key: str, value: float) -> str:
+    name, unit = key.split("_")
+    return f"{value:>10,.0f}/s" if unit == "s" else f"  {name} {value:>7.2f} {unit}"

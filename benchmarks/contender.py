@@ -1,12 +1,12 @@
-"""A server to compare with, in a process of its own: prints its port and a token.
+"""A server to compare with, in a process of its own: prints its port, a token and its process.
 
-    python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS FILTERS]
+    python -m benchmarks.contender KIND FOLDER [SUBSCRIBERS FILTERS PER_S]
 
-With a number of subscribers it waits for so many, and then publishes an event for each filter, again and again, as soon
-as everybody has been given theirs.
+With a number of subscribers it publishes an event for each filter whenever so many are there, so often in a second; 0:
+as soon as everybody has been given theirs.
 
 `ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
-not asked who it is. `bare` is a uvicorn route that answers ready bytes: the limit.
+not asked who it is. `ready` has answers ready: what uvicorn leaves to be had.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ import strawberry.asgi
 import structlog
 import uvicorn
 
+from benchmarks.limits import Ready, pause, payload_now
 from engine.actor import SYSTEM
 from engine.errors import Refusal
 from engine.ledger.unit import Unit
@@ -62,7 +63,7 @@ class Stock(strawberry.asgi.GraphQL[Context, None]):
         return Context(kept.engine, kept.viewer, kept.request_id)
 
 
-async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1) -> None:
+async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, per_s: int = 0) -> None:
     """Serve until the process is ended."""
     os.sched_setaffinity(0, {SERVER_CORE})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -70,6 +71,14 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1) 
         proto=socket.IPPROTO_TCP
     )  # asyncio turns off waiting for more bytes where it is named
     listener.bind(("127.0.0.1", 0))
+    symbols, pause_s = [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
+    if kind == "ready":
+        ready = Ready()
+        publishing = (
+            asyncio.create_task(ready.publish(subscribers, symbols, pause_s)) if subscribers else None
+        )
+        await _serve(_plainly(ready), listener, "none")
+        return
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -79,46 +88,50 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1) 
         assert created.secret is not None
         viewer = await engine.tokens.authenticate(created.secret)
         assert viewer is not None
-        if kind == "ours":
-            server: uvicorn.Server = server_of(app, listener)
-        else:
-            other = Stock(engine, Context(engine, viewer, "stock")) if kind == "stock" else _bare
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    other, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio"
-                )
-            )
-        publishing = asyncio.create_task(_publish(engine, subscribers, filters)) if subscribers else None
-        print(json.dumps({"port": listener.getsockname()[1], "token": created.secret}), flush=True)
-        await server.serve(sockets=[listener])
+        stock = Stock(engine, Context(engine, viewer, "stock"))
+        server = server_of(app, listener) if kind == "ours" else _plainly(stock)
+        publishing = (
+            asyncio.create_task(_publish(engine, subscribers, symbols, pause_s)) if subscribers else None
+        )
+        await _serve(server, listener, created.secret)
         if publishing is not None:
             publishing.cancel()
 
 
-async def _publish(engine: Engine, subscribers: int, filters: int) -> None:
-    """Publish as fast as it can be delivered."""
-    hub = engine.hub
-    while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
-        await asyncio.sleep(0.05)
+def _plainly(app: Any) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+        )
+    )
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, token: str) -> None:
+    print(json.dumps({"port": listener.getsockname()[1], "token": token, "process": os.getpid()}), flush=True)
+    await server.serve(sockets=[listener])
+
+
+async def _publish(engine: Engine, subscribers: int, symbols: list[str], pause_s: float) -> None:
+    hub, due_s = engine.hub, 0.0
 
     async def work(unit: Unit) -> None:
-        for number in range(filters):
-            payload = {"action": "bench", "name": "x" * 100}
-            unit.emit(EventType.USER_ACTION, payload, entity_id="usr_bench", symbol=f"S{number:03}")
+        for symbol in symbols:
+            unit.emit(EventType.USER_ACTION, payload_now(), entity_id="usr_bench", symbol=symbol)
 
-    given = hub.deliveries
     while True:
+        while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.05)
+        given = hub.deliveries + subscribers
+        due_s = await pause(due_s, pause_s)
         await engine.ledger.write(work)
-        given += subscribers
-        while hub.deliveries < given:  # noqa: ASYNC110 - it is what everybody else's turn is for
+        while not pause_s and hub.deliveries < given and hub.subscribers >= subscribers:  # noqa: ASYNC110
             await asyncio.sleep(0)
-
-
-async def _bare(scope: Any, receive: Any, send: Any) -> None:
-    await receive()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"200")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"x" * 200})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -108,7 +109,7 @@ class Engine:
         )
         self.ledger.observe_commit = self._observe_commit
         self.tail = JournalTail(ticking=settings.is_postgres)
-        self.hub = Hub(self.ledger)
+        self.hub = Hub(self.ledger, partial(self.metrics.count, "live_deliveries_total"))
         self.live_tail = self.tail
         self.wire: RedisWire | None = None
         if settings.redis_url is not None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
 
 from engine.ledger.event import Event
-from engine.live.subscription import Delivered, Lagged, Predicate, Subscription
+from engine.live.groups import Interest
+from engine.live.subscription import Delivered, Lagged, Subscription
 from gql.context import Context
 from gql.errors import ErrorCode, coded
 from gql.shared import seen_by
@@ -21,7 +22,7 @@ async def follow(
     """
 
     wanted = frozenset(types)
-    wants = seen_by(context.viewer, wanted, lambda event: event.type in wanted)
+    wants = seen_by(context.viewer, wanted, lambda event: event.type in wanted, {"type": wanted})
 
     # Closed here: a generator that was never begun closes nothing.
     async with (
@@ -32,7 +33,7 @@ async def follow(
 
 
 async def _caught_up(
-    context: Context, subscription: Subscription, wants: Predicate
+    context: Context, subscription: Subscription, wants: Interest
 ) -> AsyncGenerator[Event, None]:
     while True:
         resume_after = None

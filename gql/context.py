@@ -1,19 +1,27 @@
 """What every resolver is given: the engine, who asks, and the request's id; made by the transports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import strawberry
 
 from engine.actor import Actor
+from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
+from engine.live.groups import Push
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from engine.security.permissions import Permission, allows
 from engine.security.visibility import audience_of
 from gql.errors import ErrorCode, coded
+from gql.shared import Shared
 
 MOST_STORIES = 10  # causation trees a request may read
+
+
+# Given what makes items of facts, answers what hands them on at once.
+Pushing = Callable[[Callable[[Event], Shared]], Push]
 
 
 @dataclass(slots=True)
@@ -25,6 +33,7 @@ class Context:
     request_id: str
     last_event_id: str | None = None  # the cursor a broken stream goes on from, where its transport tells one
     reached: str | None = None  # the cursor of a stream's newest item
+    pushing: Pushing | None = None  # of a subscription whose transport can send without waiting
     stories_read: int = 0
 
     @property

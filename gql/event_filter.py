@@ -108,6 +108,12 @@ class EventFilter:
         )
         return (*(None if each is None else frozenset(each) for each in sets), *others)
 
+    @property
+    def common(self) -> dict[str, frozenset[object]]:
+        """Answer what all facts that meet the filter have in common, by attribute. Raises Refused as `test` does."""
+        found = {name: frozenset[object]((value,)) for name, value in self._equalities().items()}
+        return found if self.types is None else {**found, "type": frozenset(self.types)}
+
     def _equalities(self) -> dict[str, str]:
         found = {}
         for name, field, value, longest in (

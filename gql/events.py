@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -384,8 +385,10 @@ class EventSubscriptions:
         after = context.last_event_id or after
         cursor = None if after is None else Cursor.parse(after[:LONGEST_CURSOR])
         viewer = context.viewer
-        wants = seen_by(viewer, chosen.key, chosen.test())
+        wants = seen_by(viewer, chosen.key, chosen.test(), chosen.common)
         stream = context.engine.hub.subscribe(wants, cursor, audience_of(viewer))
+        if context.pushing is not None:
+            stream.push_to(context.pushing(partial(_delivery, context)))
         async with aclosing(stream) as items:
             async for item in items:
                 if isinstance(item, live.Lagged):
@@ -399,12 +402,7 @@ _newest: Newest[EventDelivery] = Newest()
 def _item(item: live.Item, context: Context) -> EventDelivery | RefreshRequired | Lagged:
     """Answer an item as the schema has it, and note where the stream has come to."""
     if isinstance(item, live.Delivered):
-        delivery = _newest.get(item.cursor)
-        if delivery is None:
-            event = TradingEvent.of(item.event, context)
-            delivery = EventDelivery(cursor=event.cursor, event=event)
-            delivery.payloads = {}
-            _newest.keep(item.cursor, delivery)
+        delivery = _delivery(context, item.event)
         context.reached = delivery.cursor
         return delivery
     if isinstance(item, live.Lagged):
@@ -412,3 +410,15 @@ def _item(item: live.Item, context: Context) -> EventDelivery | RefreshRequired 
         return Lagged(resume_after=context.reached, missed=item.missed)
     context.reached = str(item.cursor)
     return RefreshRequired(reason=item.reason, cursor=context.reached)
+
+
+def _delivery(context: Context, event: Event) -> EventDelivery:
+    """Answer an event as it is told to all who see it with the same eyes."""
+    place = Cursor(context.engine.ledger.epoch, event.position, audience_of(context.viewer))
+    delivery = _newest.get(place)
+    if delivery is None:
+        told = TradingEvent.of(event, context)
+        delivery = EventDelivery(cursor=told.cursor, event=told)
+        delivery.payloads = {}
+        _newest.keep(place, delivery)
+    return delivery

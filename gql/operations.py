@@ -268,17 +268,25 @@ class Operation:
                 yield encoded({"data": None, "errors": errors})
 
     async def _answer(self, item: Any) -> Payload:
-        plan = self.plan
-        if plan is None:
+        if self.plan is None:
             return await self._interpret(self._executor(item))
+        payload = self.payload_of(item)
+        if payload is None:
+            self._count("replayed")  # graphql-core says what is wrong with it
+            return await self._interpret(self._executor(item))
+        return payload
+
+    def payload_of(self, item: Any) -> Payload | None:
+        """Answer an item of a compiled subscription; nothing where something is wrong with it."""
+        plan = self.plan
+        assert plan is not None, "it is compiled"
         shared = item.payloads if isinstance(item, Shared) else None
         if shared is not None and (ready := shared.get(plan)) is not None:
             return ready
         try:
             payload = encoded({"data": plan.complete(item, self.context, self.variables)})
         except Exception:
-            self._count("replayed")  # graphql-core says what is wrong with it
-            return await self._interpret(self._executor(item))
+            return None
         if shared is not None and len(shared) < MOST_PAYLOADS:
             shared[plan] = payload
         return payload

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,12 +30,22 @@ FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
 FRAMES_AT_ONCE = 200  # and before that
 MOST_FRAGMENTS = 256  # of one message
 
-WRITE_TEXT = "quantum_leap.write_text"  # the ASGI extension by which a socket takes encoded text
+WRITE_TEXT = "quantum_leap.write_text"  # the ASGI extension by which a socket takes encoded text: its `Texts`
 
 _REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_LARGE = _REFUSED % b"431 Request Header Fields Too Large"
 _TOO_LATE = _REFUSED % b"408 Request Timeout"
 _NO_HANDSHAKE = _REFUSED % b"400 Bad Request"
+
+
+class Texts(Protocol):
+    """An application's way past ASGI: text frames as `websocket.send` would send them, without its steps."""
+
+    async def write_text(self, text: bytes) -> None:
+        """Send a text when the peer takes it. Raises OSError when it has gone."""
+
+    def write_now(self, frames: bytes) -> bool:
+        """Send whole frames if the peer takes them at this moment; tell whether they were sent."""
 
 
 class DropsStuckPeers(asyncio.Protocol):
@@ -147,6 +157,8 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
     """WebSockets. What uvicorn leaves to the application to bound, but never shows it, is bounded here."""
 
+    _is_paused = False
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
@@ -154,14 +166,32 @@ class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.conn.extensions and hasattr(self, "scope"):
-            cast(dict[str, Any], self.scope["extensions"])[WRITE_TEXT] = self.write_text
+            cast(dict[str, Any], self.scope["extensions"])[WRITE_TEXT] = self
 
     async def write_text(self, text: bytes) -> None:
-        """Send a text frame, as `websocket.send` would, without its steps: an application's way past ASGI."""
-        await self.writable.wait()
-        if self.disconnected or self.close_sent or self.transport.is_closing():
-            raise ClientDisconnected
-        self.transport.write(_head_of_text(len(text)) + text)
+        frame = head_of_text(len(text)) + text
+        while not self.write_now(frame):
+            if self._is_over:
+                raise ClientDisconnected
+            await self.writable.wait()
+
+    def write_now(self, frames: bytes) -> bool:
+        if self._is_paused or self.disconnected or self.close_sent or self.transport.is_closing():
+            return False
+        self.transport.write(frames)
+        return True
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        super().resume_writing()
+
+    @property
+    def _is_over(self) -> bool:
+        return self.disconnected or self.close_sent or self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -221,7 +251,7 @@ class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
 
-def _head_of_text(size: int) -> bytes:
+def head_of_text(size: int) -> bytes:
     """Answer what stands before a text of so many bytes in a frame of its own (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x81, size))

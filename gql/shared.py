@@ -6,15 +6,15 @@ at all is decided for each subscriber, as ever, before.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
-from engine.live.subscription import Predicate
+from engine.live.groups import Interest
 from engine.security.bearer import Viewer
-from engine.security.visibility import audience_of, sees
+from engine.security.visibility import audience_of, owners_seen_by, sees
 
 Item = TypeVar("Item")
 
@@ -45,20 +45,24 @@ class Newest(Generic[Item]):
             self._kept.popitem(last=False)
 
 
-_predicates: WeakValueDictionary[Hashable, Predicate] = WeakValueDictionary()
+_interests: WeakValueDictionary[Hashable, Interest] = WeakValueDictionary()
 
 
-def seen_by(viewer: Viewer, key: Hashable, meets: Callable[[Event], bool]) -> Predicate:
-    """Answer the test of what a viewer may see of some facts: the same one for all who see with the same eyes.
+def seen_by(
+    viewer: Viewer, key: Hashable, meets: Callable[[Event], bool], common: Mapping[str, frozenset[Any]]
+) -> Interest:
+    """Answer the interest in what a viewer may see of some facts: the same one for all who see with the same eyes.
 
-    `key` stands for `meets`: equal keys mean equal tests.
+    `key` stands for `meets`: equal keys mean equal tests. `common` is what all facts that meet it have in common.
     """
     asked = audience_of(viewer), key
-    found = _predicates.get(asked)
+    found = _interests.get(asked)
     if found is None:
 
         def wants(event: Event) -> bool:
             return meets(event) and sees(viewer, event)
 
-        found = _predicates[asked] = wants
+        if (owners := owners_seen_by(viewer)) is not None:
+            common = {**common, "user_id": common.get("user_id", owners) & owners}
+        found = _interests[asked] = Interest(wants, common)
     return found

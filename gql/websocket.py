@@ -6,8 +6,9 @@ one task, and one more for each operation that runs on it.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -39,7 +40,8 @@ from gql.messages import (
 )
 from gql.operations import Operation, Operations, Unprepared
 from gql.presence import Ending, Presence
-from gql.serving import WRITE_TEXT
+from gql.pushed import Pushed, Running
+from gql.serving import WRITE_TEXT, Texts
 from gql.turnstile import Pace, Turnstile
 
 INIT_WAIT_S = 5.0
@@ -61,8 +63,6 @@ class Close(Exception):
         self.reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
         super().__init__(reason)
 
-
-Write = Callable[[bytes], Awaitable[None]]
 
 SIGNED_OUT = Close(4401, "Unauthorized: the token has expired or was revoked")
 _NOT_OF_A_REQUEST_ID = re.compile(r"[^A-Za-z0-9._-]")
@@ -133,10 +133,10 @@ class Session:
         self._turnstile = turnstile
         self._request_id = request_id_of(socket)
         self._pace = Pace(MESSAGES_PER_S, MESSAGES_AT_ONCE)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, Running] = {}
         self._closing: asyncio.Task[None] | None = None
         # Our own server takes text as it is encoded; others take ASGI's messages.
-        self._write: Write | None = socket.scope.get("extensions", {}).get(WRITE_TEXT)
+        self._texts: Texts | None = socket.scope.get("extensions", {}).get(WRITE_TEXT)
         self._sending = asyncio.Lock()  # one frame at a time, so that no more is written than its peer takes
         self._answering = asyncio.Semaphore(MAX_ANSWERS)
 
@@ -200,8 +200,8 @@ class Session:
         if (
             why is Ending.SIGNED_OUT and self._closing is None
         ):  # a server that leaves closes its sockets itself
-            for task in self._tasks.values():
-                task.cancel()
+            for running in self._running.values():
+                running.end()
             self._closing = asyncio.create_task(self._close(SIGNED_OUT), name="socket-close")
 
     async def _take(self, message: ClientMessage, viewer: Viewer) -> None:
@@ -211,9 +211,9 @@ class Session:
             case Subscribe():
                 await self._subscribe(message, viewer)
             case Complete():
-                task = self._tasks.pop(message.id, None)
-                if task is not None:
-                    task.cancel()
+                running = self._running.pop(message.id, None)
+                if running is not None:
+                    running.end()
             case ConnectionInit():
                 raise Close(4429, "Too many initialisation requests")
 
@@ -226,39 +226,45 @@ class Session:
             await self._send(pong)
 
     async def _subscribe(self, message: Subscribe, viewer: Viewer) -> None:
-        if message.id in self._tasks:
+        if message.id in self._running:
             raise Close(4409, f"Subscriber for {message.id} already exists")
-        if len(self._tasks) >= MAX_OPERATIONS:
+        if len(self._running) >= MAX_OPERATIONS:
             said = f"a connection runs at most {MAX_OPERATIONS} operations at a time"
             errors = error_body(ErrorCode.LIMIT_EXCEEDED, said)["errors"]
             await self._send(error_message(message.id, errors))
             return
         own_id = _NOT_OF_A_REQUEST_ID.sub("_", message.id)
         context = Context(self._engine, viewer, f"{self._request_id}.{own_id}"[:64])
-        task = asyncio.create_task(self._run(message, context), name=f"operation-{message.id}")
-        self._tasks[message.id] = task
+        running = self._running[message.id] = Running()
+        running.task = asyncio.create_task(
+            self._run(message, context, running), name=f"operation-{message.id}"
+        )
 
-    async def _run(self, message: Subscribe, context: Context) -> None:
+    async def _run(self, message: Subscribe, context: Context, running: Running) -> None:
         """Run one operation; whatever becomes of it, the others of this socket go on."""
         try:
-            await self._send(await self._last_word(message, context))
+            await self._send(await self._last_word(message, context, running))
         except WebSocketDisconnect:
             log.debug("socket_gone", request_id=context.request_id)
         finally:
-            self._forget(message.id, asyncio.current_task())
+            running.is_over = True
+            if (
+                self._running.get(message.id) is running
+            ):  # after a `complete` the id may be somebody else's already
+                del self._running[message.id]
 
-    async def _last_word(self, message: Subscribe, context: Context) -> bytes:
+    async def _last_word(self, message: Subscribe, context: Context, running: Running) -> bytes:
         """Send an operation's results, and answer the frame that ends it."""
         try:
             await self._turnstile.turn()
             self._check_current(context)
             operation = self._operations.prepare(message.request, context)
             if operation.kind is OperationType.SUBSCRIPTION:
-                await self._deliver(operation, message.id)
+                await self._deliver(operation, message.id, running)
             else:
                 async with self._answering:
                     self._check_current(context)
-                    await self._deliver(operation, message.id)
+                    await self._deliver(operation, message.id, running)
             return complete_message(message.id)
         except Unprepared as unprepared:
             return error_message(message.id, unprepared.errors)
@@ -269,8 +275,10 @@ class Session:
             body = error_body(ErrorCode.INTERNAL, MASK, requestId=context.request_id)
             return error_message(message.id, body["errors"])
 
-    async def _deliver(self, operation: Operation, operation_id: str) -> None:
+    async def _deliver(self, operation: Operation, operation_id: str, running: Running) -> None:
         prefix = next_prefix(operation_id)
+        if self._texts is not None and operation.plan is not None:
+            operation.context.pushing = partial(Pushed, self._texts, running, operation, prefix)
         async with aclosing(await operation.begin()) as results:
             async for payload in results:
                 self._check_current(operation.context)
@@ -283,20 +291,15 @@ class Session:
         if self._closing is not None:
             raise WebSocketDisconnect
 
-    def _forget(self, operation_id: str, task: "asyncio.Task[None] | None") -> None:
-        """Free an id; after a `complete` of the client it may be somebody else's already."""
-        if self._tasks.get(operation_id) is task:
-            del self._tasks[operation_id]
-
     async def _send(self, message: bytes) -> None:
         async with self._sending:
             if self._socket.application_state is not WebSocketState.CONNECTED:
                 raise WebSocketDisconnect  # closed from our side meanwhile
-            if self._write is None:
+            if self._texts is None:
                 await self._socket.send_text(message.decode())
                 return
             try:
-                await self._write(message)
+                await self._texts.write_text(message)
             except OSError as gone:
                 raise WebSocketDisconnect from gone
 
@@ -317,11 +320,11 @@ class Session:
             raise Close(4400, str(invalid)) from None
 
     async def _end_operations(self) -> None:
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = list(self._running.values())
+        self._running.clear()
+        for running in ended:
+            running.end()
+        await asyncio.gather(*(running.task for running in ended), return_exceptions=True)
 
     async def _close(self, close: Close) -> None:
         log.info("socket_closed", close_code=close.code, reason=close.reason, request_id=self._request_id)

@@ -1,23 +1,30 @@
 """The hub: hands this process's subscribers facts in order and the latest telemetry; fed by tail and wire."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.ledger import Ledger
-from engine.live.subscription import Predicate, Subscription
+from engine.live.groups import Groups, Predicate
+from engine.live.subscription import Subscription
 from engine.live.watch import Watch
 
 
-class Hub:
-    """One a process. It waits for nobody: each subscriber has a bounded buffer and is woken by the hub."""
+def _nobody(count: int) -> None:
+    """Tell nobody."""
 
-    def __init__(self, ledger: Ledger) -> None:
+
+class Hub:
+    """One a process. It waits for nobody: who cannot take a fact at once has a bounded buffer, and is woken."""
+
+    def __init__(self, ledger: Ledger, tell: Callable[[int], None] = _nobody) -> None:
+        """`tell` is told how many facts were handed on without their subscribers' being woken."""
         self.position = 0
         self.deliveries = 0  # facts handed to subscribers since the start
         self.lagged = 0  # subscribers ended because they were too slow
         self._ledger = ledger
-        self._groups: dict[Predicate, set[Subscription]] = {}
+        self._tell = tell
+        self._groups = Groups[Subscription]()
         self._watches: dict[str, set[Watch]] = {}
         self._prefix_watches: set[Watch] = set()
 
@@ -34,7 +41,7 @@ class Hub:
     @property
     def subscribers(self) -> int:
         """Answer how many subscriptions of facts are open."""
-        return sum(map(len, self._groups.values()))
+        return sum(len(group.members) for group in self._groups)
 
     @property
     def watchers(self) -> int:
@@ -47,24 +54,16 @@ class Hub:
 
     async def close(self) -> None:
         """End every subscription."""
-        for subscription in [each for members in self._groups.values() for each in members]:
+        for subscription in [member for group in self._groups for member in group.members]:
             await subscription.aclose()
         for watch in self._prefix_watches.union(*self._watches.values()):
             await watch.aclose()
 
     def follow(self, events: Sequence[Event]) -> None:
-        """Take facts from the tail: in order, each once. Subscriptions with one predicate are asked about together."""
-        sized = [(event, event.size) for event in events] if self._groups else []
-        for wants, members in self._groups.items():
-            try:
-                wanted = [each for each in sized if wants(each[0])]
-            except Exception as error:  # a filter's defect ends the subscriptions that have it
-                for subscription in members:
-                    subscription.fail(error)
-                continue
-            if wanted:
-                for subscription in members:
-                    subscription.offer(wanted)
+        """Take facts from the tail: in order, each once."""
+        if handed_on := self._groups.offer(events):
+            self.deliveries += handed_on
+            self._tell(handed_on)
         self.position = events[-1].position
 
     def subscribe(
@@ -80,11 +79,7 @@ class Hub:
 
     def leave(self, subscription: Subscription) -> None:
         """Hand a subscription nothing more; it calls this itself."""
-        members = self._groups.get(subscription.wants)
-        if members is not None:
-            members.discard(subscription)
-            if not members:
-                del self._groups[subscription.wants]
+        self._groups.leave(subscription)
 
     def publish(self, topic: str, value: object) -> None:
         """Hand a telemetry value to who watches its topic. Values are plain data, as JSON has it."""
@@ -104,7 +99,7 @@ class Hub:
         return watch
 
     def _join(self, subscription: Subscription) -> Subscription:
-        self._groups.setdefault(subscription.wants, set()).add(subscription)
+        self._groups.join(subscription)
         return subscription
 
     def _stop_watching(self, watch: Watch) -> None:

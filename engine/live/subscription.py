@@ -2,11 +2,13 @@
 
 While it replays, what happens meanwhile is buffered; if that is more than the buffer holds, the subscription
 goes on reading the ledger instead. Only a live subscriber who does not read can lag, and is told so.
+
+A reader that waits has taken everything before. To it, facts may be handed at once (`push_to`), without waking it; as
+soon as it does not take them, they are buffered again, and read in turn.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -15,12 +17,11 @@ from typing import Protocol, Self
 from engine.ledger import journal
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
+from engine.live.groups import Batch, Predicate, Push
 
 BUFFER_SIZE = 256  # facts kept for a subscriber who is not reading at this moment
 BUFFER_BYTES = 1024 * 1024  # and about how much memory they may take
 PAGE_SIZE = 200  # facts replayed at a time: about 5 ms of the loop
-
-Predicate = Callable[[Event], bool]
 
 
 class RefreshReason(StrEnum):
@@ -97,17 +98,23 @@ class Subscription:
         self._ended = False
         self._error: Exception | None = None
         self._wake = asyncio.Event()
+        self.at_once: Push | None = None  # while its reader has taken everything, and waits
+        self._push: Push | None = None
 
-    def offer(self, wanted: Sequence[tuple[Event, int]]) -> None:
-        """Take facts that meet the predicate, with their sizes in bytes, as they are committed; never waits."""
-        for event, size in wanted:
+    def push_to(self, push: Push) -> None:
+        """Hand facts on by this, instead of waking the reader, as long as it takes them."""
+        self._push = push
+
+    def offer(self, batch: Batch) -> None:
+        """Take facts that meet the predicate, as they are committed; never waits."""
+        for event, size in zip(batch.events, batch.sizes, strict=True):
             if event.position > self._live_after:
                 self._keep(event, size)
 
     def fail(self, error: Exception) -> None:
         """End the subscription with what went wrong in its predicate."""
         self._error = error
-        self._wake.set()
+        self._rouse()
 
     async def aclose(self) -> None:
         """End the subscription; whoever waits for its next item is told at once."""
@@ -149,7 +156,7 @@ class Subscription:
         else:
             self._overflowed_at = self._overflowed_at or event.position
             self._missed += 1
-        self._wake.set()
+        self._rouse()
 
     def _take(self) -> Item | None:
         """Answer the next item that is at hand."""
@@ -194,7 +201,12 @@ class Subscription:
         """Wait until there may be another item."""
         if self._replay_to is None:
             self._wake.clear()
-            await self._wake.wait()
+            if self._source.position >= self._live_after:
+                self.at_once = self._push
+            try:
+                await self._wake.wait()
+            finally:
+                self.at_once = None
         elif self._at < self._replay_to:
             await self._read_page(self._replay_to)
         elif self._overflowed_at is not None:  # too much happened while reading: read on
@@ -231,4 +243,9 @@ class Subscription:
         self._source.leave(self)
         self._empty_buffer()
         self._replayed.clear()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Wake the reader: from now on there is something it has not taken."""
+        self.at_once = None
         self._wake.set()

@@ -20,3 +20,8 @@ def sees(viewer: Actor, event: Event) -> bool:
     if event.user_id is not None:
         return event.user_id == viewer.user_id
     return EVENT_KINDS[event.type].public
+
+
+def owners_seen_by(viewer: Actor) -> frozenset[str | None] | None:
+    """Answer whose facts a viewer can see, with None for those that are nobody's; nothing instead: everybody's."""
+    return None if allows(viewer.role, Permission.VIEW_ALL) else frozenset((viewer.user_id, None))

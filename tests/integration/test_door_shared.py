@@ -13,7 +13,7 @@ from engine.actor import SYSTEM
 from engine.ledger.event import Event
 from gql import events, operations, serving, websocket
 from gql.compiled import Plan
-from gql.serving import _head_of_text
+from gql.serving import head_of_text
 from gql.shared import seen_by
 from models.event import EventType
 from models.user import ApiToken, Role
@@ -169,7 +169,7 @@ async def test_a_revoked_token_leaves_the_group_at_once(door: Door) -> None:
 def test_a_frame_is_written_as_the_library_would(size: int) -> None:
     """Head and text, for every length that the protocol writes in another way."""
     text = b"x" * size
-    assert _head_of_text(size) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
+    assert head_of_text(size) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
 async def test_another_server_is_sent_the_same_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
