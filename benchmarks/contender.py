@@ -82,7 +82,8 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        engine: Engine = app.state.engine
+        engine = app.engine
+        assert engine is not None
         created = await engine.tokens.create(SYSTEM, CreateToken("bench", "operator", Role.OPERATOR, "bench"))
         assert not isinstance(created, Refusal)
         assert created.secret is not None

@@ -24,10 +24,10 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.errors import LedgerError
 from engine.runtime import Engine
@@ -40,6 +40,7 @@ from gql.presence import Presence
 from gql.probes import Probes, healthz
 from gql.responses import error_response
 from gql.schema import guarded_schema
+from gql.serving import WRITE_ANSWER
 from gql.session import SessionEndpoint
 from gql.stream import GraphQLOverSSE
 from gql.websocket import GraphQLOverWebSocket
@@ -59,28 +60,28 @@ class Door(Starlette):
     Only where other origins are answered does a request pass through what adds their headers.
     """
 
-    direct: Callable[[Request], Awaitable[Response]] | None = None
+    engine: Engine | None = None
+    direct: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_asked = scope["type"] == "http" and scope["method"] in ("GET", "POST")
         if self.direct is None or not is_asked or scope["path"] != scope.get("root_path", "") + GRAPHQL:
+            scope.get("extensions", {}).pop(WRITE_ANSWER, None)  # it would pass by what adds headers
             await super().__call__(scope, receive, send)
             return
         scope["app"] = self
-        request = Request(scope, receive)
         try:
-            response = await self.direct(request)
+            await self.direct(scope, receive, send)
         except NotRunning as error:
-            response = await _not_running(request, error)
+            await (await _not_running(Request(scope), error))(scope, receive, send)
         except LedgerError as error:
-            response = await _ledger_lost(request, error)
+            await (await _ledger_lost(Request(scope), error))(scope, receive, send)
         except Exception as error:
-            response = await _defect(request, error)
             log.exception("request_failed", path=scope["path"])
-        await response(scope, receive, send)
+            await (await _defect(Request(scope), error))(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Door:
     """Build the application; without settings they are read from the environment.
 
     Raises SettingsError here, and what the ledger says against starting when the lifespan begins.
@@ -97,7 +98,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     over_http = GraphQLOverHTTP(engine_of, operations)
     app = Door(
         routes=[
-            _operations_at(GRAPHQL, over_http.respond),
+            _operations_at(GRAPHQL, over_http),
             WebSocketRoute(GRAPHQL, GraphQLOverWebSocket(engine_of, operations, presence).serve),
             _operations_at("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence).respond),
             Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
@@ -115,16 +116,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
         },
         lifespan=engine_lifespan,
     )
-    app.direct = None if chosen.origins else over_http.respond
+    app.direct = None if chosen.origins else over_http
     app.state.settings = chosen
     app.state.presence = presence
-    app.state.engine = None
     return app
 
 
-def _operations_at(path: str, respond: Callable[[Request], Awaitable[Response]]) -> Route:
+def _operations_at(path: str, answer: ASGIApp | Callable[[Request], Awaitable[Response]]) -> Route:
     """Route GET and POST. Starlette adds HEAD, which would run an operation whose answer nobody gets."""
-    route = Route(path, respond, methods=["GET", "POST"])
+    route = Route(path, answer, methods=["GET", "POST"])
     assert route.methods is not None
     route.methods.discard("HEAD")
     return route
@@ -145,7 +145,7 @@ def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
     ]
 
 
-def attach(parent: Starlette, path: str, settings: Settings | None = None) -> Starlette:
+def attach(parent: Starlette, path: str, settings: Settings | None = None) -> Door:
     """Mount the application under a path of a host (Starlette or FastAPI), its engine living as long as the host."""
     app = create_app(settings)
     parent.mount(path, app)
@@ -161,26 +161,25 @@ def attach(parent: Starlette, path: str, settings: Settings | None = None) -> St
 
 
 @asynccontextmanager
-async def engine_lifespan(app: Starlette) -> AsyncIterator[None]:
+async def engine_lifespan(app: Door) -> AsyncIterator[None]:
     """Run the engine of an application made by `create_app`."""
     engine = Engine(app.state.settings)
     await engine.start()
     engine.tokens.when_revoked(app.state.presence.revoked)
-    app.state.engine = engine
+    app.engine = engine
     try:
         yield
     finally:
-        app.state.engine = None
+        app.engine = None
         await engine.close()
 
 
-def engine_of(connection: HTTPConnection) -> Engine:
+def engine_of(scope: Scope) -> Engine:
     """Answer the engine behind a request. Raises NotRunning."""
-    engine = connection.app.state.engine
-    if engine is None:
+    door: Door = scope["app"]
+    if door.engine is None:
         raise NotRunning
-    assert isinstance(engine, Engine)
-    return engine
+    return door.engine
 
 
 async def _not_running(request: Request, error: Exception) -> Response:

@@ -1,10 +1,12 @@
 """Who asks: reads bearer token and session cookie of a request or socket; called by every transport."""
 
+import itertools
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 
-from starlette.requests import HTTPConnection
+from starlette.requests import cookie_parser
+from starlette.types import Scope
 
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
@@ -13,14 +15,29 @@ from gql.context import Context
 SESSION_COOKIE = "trading_engine_session"
 LONGEST_TOKEN = 200  # characters; ours have 47
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+Headers = Mapping[bytes, bytes]  # by their lower-case names
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_PROCESS = secrets.token_hex(8)
+_numbers = itertools.count(1)
 
 
-def secret_of(connection: HTTPConnection) -> str | None:
+def headers_of(scope: Scope) -> Headers:
+    """Answer the headers of a request or socket: of one that is repeated the first, but all cookies."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name not in found:
+            found[name] = value
+        elif name == b"cookie":
+            found[name] += b"; " + value
+    return found
+
+
+def secret_of(headers: Headers) -> str | None:
     """Answer the secret a request came with: a bearer token goes before a cookie."""
-    if (given := connection.headers.get("authorization")) is not None:
-        return bearer(given)
-    return connection.cookies.get(SESSION_COOKIE)
+    if (given := headers.get(b"authorization")) is not None:
+        return bearer(given.decode("latin-1"))
+    return cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(SESSION_COOKIE)
 
 
 def bearer(header: object) -> str | None:
@@ -46,10 +63,12 @@ async def viewer_of(engine: Engine, secret: str | None) -> Viewer | None:
     return await engine.tokens.authenticate(secret[:LONGEST_TOKEN])
 
 
-def request_id_of(connection: HTTPConnection) -> str:
-    """Answer the client's own request id where it is sane, else a new one."""
-    given = connection.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+def request_id_of(headers: Headers) -> str:
+    """Answer the client's own request id where it is sane, else a new one: this process's name, and a number."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{_PROCESS}-{next(_numbers)}"
 
 
 def is_current(context: Context) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from engine.errors import EngineError
 from engine.monitoring.exposition import CONTENT_TYPE, Exposition
@@ -12,7 +13,7 @@ from engine.runtime import Engine
 from engine.security.permissions import Permission, allows
 from gql.errors import ErrorCode
 from gql.http import unauthenticated
-from gql.identity import secret_of, viewer_of
+from gql.identity import headers_of, secret_of, viewer_of
 from gql.responses import error_response, json_response
 
 READY_WITHIN_S = 2.0  # an orchestrator's own patience is about this long
@@ -26,12 +27,12 @@ async def healthz(request: Request) -> Response:
 class Probes:
     """The endpoints that need the engine."""
 
-    def __init__(self, engine_of: Callable[[Request], Engine]) -> None:
+    def __init__(self, engine_of: Callable[[Scope], Engine]) -> None:
         self._engine_of = engine_of
 
     async def readyz(self, request: Request) -> Response:
         """Say whether this process can serve: its ledger takes a write. A lost wire shows in health, not here."""
-        engine = self._engine_of(request)
+        engine = self._engine_of(request.scope)
         # The probe is shielded inside the ledger: giving up on it here cuts nothing off.
         probe = asyncio.ensure_future(engine.ledger.probe())
         done, _ = await asyncio.wait({probe}, timeout=READY_WITHIN_S)
@@ -47,9 +48,9 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         """Answer every figure in Prometheus' text format, to whoever may see everything."""
-        engine = self._engine_of(request)
+        engine = self._engine_of(request.scope)
         if not engine.settings.metrics_public:
-            viewer = await viewer_of(engine, secret_of(request))
+            viewer = await viewer_of(engine, secret_of(headers_of(request.scope)))
             if viewer is None:
                 return unauthenticated()
             if not allows(viewer.role, Permission.VIEW_ALL):

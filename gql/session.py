@@ -2,31 +2,32 @@
 
 from collections.abc import Callable
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from engine.errors import Refusal
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from gql.errors import ErrorCode
 from gql.http import SIGN_IN_FIRST
-from gql.identity import SESSION_COOKIE, secret_of, viewer_of
-from gql.responses import BodyTooLarge, decoded, json_response, read_body
+from gql.identity import SESSION_COOKIE, headers_of, secret_of, viewer_of
+from gql.responses import BodyTooLarge, Disconnected, decoded, json_response, read_body
 from gql.scalars import serialise_moment
 
 
 class SessionEndpoint:
     """`POST {"code"}` signs in, `GET` says who is signed in, `DELETE` signs out."""
 
-    def __init__(self, engine_of: Callable[[Request], Engine]) -> None:
+    def __init__(self, engine_of: Callable[[Scope], Engine]) -> None:
         self._engine_of = engine_of
 
     async def respond(self, request: Request) -> Response:
         """Answer one request."""
-        engine = self._engine_of(request)
+        engine = self._engine_of(request.scope)
         if request.method == "POST":
             return await _sign_in(engine, request)
-        viewer = await viewer_of(engine, secret_of(request))
+        viewer = await viewer_of(engine, secret_of(headers_of(request.scope)))
         if viewer is None:
             return _refused(401, ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
         if request.method == "DELETE":
@@ -63,10 +64,10 @@ async def _code_of(request: Request, most_bytes: int) -> str | Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _refused(415, ErrorCode.BAD_USER_INPUT, "Content-Type: must be application/json")
     try:
-        body = decoded(await read_body(request, most_bytes))
+        body = decoded(await read_body(request.receive, headers_of(request.scope), most_bytes))
     except BodyTooLarge as large:
         return _refused(413, ErrorCode.LIMIT_EXCEEDED, str(large))
-    except (ValueError, ClientDisconnect):
+    except (ValueError, Disconnected):
         return _refused(400, ErrorCode.BAD_USER_INPUT, "the body: must be JSON in UTF-8")
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, str) or not code:

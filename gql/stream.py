@@ -9,12 +9,13 @@ from typing import Any
 from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Scope
 
 from engine.runtime import Engine
 from gql.context import Context
 from gql.errors import ErrorCode, error_body
 from gql.http import SIGN_IN_FIRST, UnreadableRequest, accepts, read_request, unauthenticated
-from gql.identity import is_current, request_id_of, secret_of, viewer_of
+from gql.identity import headers_of, is_current, request_id_of, secret_of, viewer_of
 from gql.operations import Operation, OperationRequest, Operations, Payload, Unprepared
 from gql.presence import Ending, Presence
 from gql.responses import SAFE_HEADERS, encoded, error_response
@@ -27,7 +28,7 @@ class GraphQLOverSSE:
     """The endpoint `/graphql/stream`."""
 
     def __init__(
-        self, engine_of: Callable[[Request], Engine], operations: Operations, presence: Presence
+        self, engine_of: Callable[[Scope], Engine], operations: Operations, presence: Presence
     ) -> None:
         self._engine_of = engine_of
         self._operations = operations
@@ -35,30 +36,35 @@ class GraphQLOverSSE:
 
     async def respond(self, request: Request) -> Response:
         """Answer one request."""
-        engine = self._engine_of(request)
-        if not accepts(request.headers.get("accept", ""), EVENT_STREAM):
+        engine, headers = self._engine_of(request.scope), headers_of(request.scope)
+        if not accepts(headers.get(b"accept", b"").decode("latin-1"), EVENT_STREAM):
             return error_response(406, ErrorCode.BAD_USER_INPUT, f"Accept: must name {EVENT_STREAM}")
         if self._presence.is_full:
             said = "too many connections are open here; try again in a few seconds"
             return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)
-        secret = secret_of(request)
+        secret = secret_of(headers)
         viewer = await viewer_of(engine, secret)
         if viewer is None:
             return unauthenticated()
         try:
-            asked = await read_request(request, engine.settings.max_body_bytes)
+            asked = await read_request(
+                request.scope, request.receive, headers, engine.settings.max_body_bytes
+            )
         except UnreadableRequest as unreadable:
             return unreadable.response
         if self._presence.is_full_for(viewer):
             said = "too many connections of this user are open here; try again later"
             return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)
         context = Context(
-            engine, viewer, request_id_of(request), last_event_id=request.headers.get("last-event-id") or None
+            engine,
+            viewer,
+            request_id_of(headers),
+            last_event_id=headers.get(b"last-event-id", b"").decode("latin-1") or None,
         )
-        headers = SAFE_HEADERS | {"x-accel-buffering": "no", "x-request-id": context.request_id}
+        answered = SAFE_HEADERS | {"x-accel-buffering": "no", "x-request-id": context.request_id}
         may_write = request.method == "POST"
         return StreamingResponse(
-            self._frames(asked, context, may_write, secret), headers=headers, media_type=EVENT_STREAM
+            self._frames(asked, context, may_write, secret), headers=answered, media_type=EVENT_STREAM
         )
 
     async def _frames(

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import structlog
 from graphql import OperationType
 from starlette.responses import Response
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from engine.runtime import Engine
 from engine.security.bearer import Viewer
 from gql.context import Context
 from gql.errors import MASK, ErrorCode, error_body
-from gql.identity import is_current, request_id_of, secret_of, secret_of_payload, viewer_of
+from gql.identity import headers_of, is_current, request_id_of, secret_of, secret_of_payload, viewer_of
 from gql.messages import (
     ACKNOWLEDGED,
     NEXT_SUFFIX,
@@ -72,7 +73,7 @@ class GraphQLOverWebSocket:
     """The endpoint `/graphql` for sockets."""
 
     def __init__(
-        self, engine_of: Callable[[WebSocket], Engine], operations: Operations, presence: Presence
+        self, engine_of: Callable[[Scope], Engine], operations: Operations, presence: Presence
     ) -> None:
         self._engine_of = engine_of
         self._operations = operations
@@ -81,7 +82,7 @@ class GraphQLOverWebSocket:
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one socket until it ends."""
-        engine = self._engine_of(socket)
+        engine = self._engine_of(socket.scope)
         if not origin_is_ours(socket, engine.settings.origins):
             await socket.close(1008)  # before accepting: the handshake is answered with 403
             return
@@ -131,7 +132,8 @@ class Session:
         self._operations = operations
         self._presence = presence
         self._turnstile = turnstile
-        self._request_id = request_id_of(socket)
+        self._headers = headers_of(socket.scope)
+        self._request_id = request_id_of(self._headers)
         self._pace = Pace(MESSAGES_PER_S, MESSAGES_AT_ONCE)
         self._running: dict[str, Running] = {}
         self._closing: asyncio.Task[None] | None = None
@@ -175,7 +177,7 @@ class Session:
             raise Close(4401, "Unauthorized: send connection_init first")
         given = secret_of_payload(message.payload) if message.payload else None
         await self._turnstile.turn()
-        secret = secret_of(self._socket) if given is None else given
+        secret = secret_of(self._headers) if given is None else given
         viewer = await viewer_of(self._engine, secret)
         if viewer is None:
             raise Close(4403, "Forbidden: the token proves nothing")

@@ -75,7 +75,7 @@ async def _serve(settings: Settings, listener: socket.socket, say: Say) -> None:
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         note_address(settings.data_dir, url)
-        _tell(settings, app.state.engine, url, say)
+        _tell(settings, app.engine, url, say)
         try:
             _leave_ending_to_uvicorn()
             await server.serve(sockets=[listener])

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Worker, expect
 
 from tests.e2e.visiting import PATIENCE_MS, Tab
 from tests.running import TradingEngine, running_engine
@@ -156,15 +157,17 @@ def test_a_used_link_shows_what_to_do(engine: TradingEngine, visitor: Visitor, b
         context.close()
 
 
+def is_worker(part: str, worker: Worker) -> bool:
+    """Tell whether a worker is that of a part of the editor."""
+    return f"/{part}.worker-" in worker.url
+
+
 def test_a_session_outlives_a_restart_and_live_events_go_on(engine: TradingEngine, visitor: Visitor) -> None:
     """The engine is ended by Ctrl-C and started again below an open page: it reconnects by itself, signed in."""
     page = visitor.page
     with ExitStack() as parts:  # of the editor, which loads them when it comes to it
         for part in ("editor", "graphql", "json"):
-            is_it = re.compile(rf"/{part}\.worker-").search
-            parts.enter_context(
-                page.expect_worker(lambda worker, is_it=is_it: is_it(worker.url), timeout=PATIENCE_MS)
-            )
+            parts.enter_context(page.expect_worker(partial(is_worker, part), timeout=PATIENCE_MS))
         page.goto(link_of(engine))
     connection = page.get_by_test_id("connection-state")
     expect(connection).to_have_attribute("data-state", "connected", timeout=PATIENCE_MS)

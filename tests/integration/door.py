@@ -205,4 +205,5 @@ async def running_door(folder: Path, **given: Any) -> AsyncIterator[Door]:
     """Answer a door of its own on a new ledger in a folder."""
     app = create_app(settings_for(folder, **given))
     async with served(app) as address:
-        yield Door(app.state.engine, address, presence=app.state.presence)
+        assert app.engine is not None
+        yield Door(app.engine, address, presence=app.state.presence)

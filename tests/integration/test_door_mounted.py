@@ -33,7 +33,8 @@ async def test_it_lives_inside_a_fastapi_application(tmp_path: Path) -> None:
 
     trading = attach(host, "/desk/trading", settings_for(tmp_path))
     async with served(host) as address:
-        door = Door(trading.state.engine, address, "/desk/trading")
+        assert trading.engine is not None
+        door = Door(trading.engine, address, "/desk/trading")
         token = await door.token("ann", Role.TRADER)
         async with door.client(token) as client, door.socket(token) as socket:
             assert (await client.http.get(f"http://{address}/hello")).json() == {"hello": "world"}

@@ -11,6 +11,7 @@ from websockets.frames import Frame, Opcode
 
 from engine.actor import SYSTEM
 from engine.ledger.event import Event
+from engine.ledger.journal import Cursor
 from gql import events, operations, serving, websocket
 from gql.compiled import Plan
 from gql.serving import head_of_text
@@ -73,15 +74,18 @@ async def test_one_execution_serves_all_who_see_the_same(door: Door, completed: 
 async def test_an_item_keeps_so_many_payloads_and_no_more(
     door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the bound a selection is encoded for each subscriber alone: inventing documents fills no memory."""
+    """Beyond the bound a selection is encoded for each who catches up alone: inventing documents fills no memory."""
     monkeypatch.setattr(operations, "MOST_PAYLOADS", 1)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
-    short = "subscription { events { ... on EventDelivery { cursor event { id } } } }"
-    for socket, query in zip(sockets, (PAYLOADS, PAYLOADS, short, short), strict=True):
-        socket.subscribe(query)
-    await _subscribers(door, 4)
+    before = Cursor(door.engine.ledger.epoch, door.engine.hub.position)
     event = await _happens(door)
+    whole = PAYLOADS.replace("events", f'events(after: "{before}")')
+    short = (
+        f'subscription {{ events(after: "{before}") {{ ... on EventDelivery {{ cursor event {{ id }} }} }} }}'
+    )
+    for socket, query in zip(sockets, (whole, whole, short, short), strict=True):
+        socket.subscribe(query)
     told = [
         json.loads((await socket.receive())[1])["payload"]["data"]["events"]["event"] for socket in sockets
     ]
@@ -128,12 +132,12 @@ async def test_equal_filters_are_asked_once_for_an_event(door: Door, monkeypatch
     """However many subscribe with it; a filter that is written otherwise and means the same is the same."""
     asked = list[str]()
 
-    def noting(viewer: Any, key: Any, meets: Any) -> Any:
+    def noting(viewer: Any, key: Any, meets: Any, common: Any) -> Any:
         def noted(event: Event) -> bool:
             asked.append(event.id)
             return bool(meets(event))
 
-        return seen_by(viewer, key, noted)
+        return seen_by(viewer, key, noted, common)
 
     monkeypatch.setattr(events, "seen_by", noting)
     token = await door.token("olga", Role.RISK_OFFICER)
@@ -170,6 +174,25 @@ def test_a_frame_is_written_as_the_library_would(size: int) -> None:
     """Head and text, for every length that the protocol writes in another way."""
     text = b"x" * size
     assert head_of_text(size) + text == Frame(Opcode.TEXT, text).serialize(mask=False)
+
+
+async def test_what_happens_is_sent_alike_by_our_server_and_by_another(
+    door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handed on at once, or by a task and ASGI: the same frames in the same order, where several happen at once, too."""
+    token, sockets = await door.token("olga", Role.RISK_OFFICER), []
+    for name in (serving.WRITE_TEXT, "not there"):
+        monkeypatch.setattr(websocket, "WRITE_TEXT", name)
+        sockets.append(await RawSocket.signed_in(_port(door), token))
+        sockets[-1].subscribe(PAYLOADS)
+        await _subscribers(door, len(sockets))
+    await _happens(door)
+    await asyncio.gather(*(_happens(door) for _ in range(50)))
+    ours, asgi = [[(await socket.receive())[1] for _ in range(51)] for socket in sockets]
+    assert ours == asgi
+    assert len(set(ours)) == 51
+    for socket in sockets:
+        socket.abort()
 
 
 async def test_another_server_is_sent_the_same_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
