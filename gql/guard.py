@@ -55,7 +55,7 @@ def _guarded(name: str, resolve: Resolve, permission: Permission, *, is_mutation
         except Exception as error:
             _note(context, name, begun_s, "error", error)
             raise
-        if isawaitable(answer):
+        if hasattr(answer, "__await__"):
             return _watched(context, name, begun_s, answer)
         _note(context, name, begun_s, "ok")  # without a coroutine: half of the fields answer from memory
         return answer
@@ -78,8 +78,8 @@ async def _watched(context: Context, name: str, begun_s: float, answer: Awaitabl
 
 def _note(context: Context, name: str, begun_s: float, outcome: str, error: Exception | None = None) -> None:
     """Count and time what became of a root field."""
-    elapsed_s = context.engine.clock.monotonic() - begun_s
-    context.engine.metrics.observe("api_operation_seconds", elapsed_s, operation=name, outcome=outcome)
+    record = context.engine.metrics.recorder("api_operation_seconds", operation=name, outcome=outcome)
+    record(context.engine.clock.monotonic() - begun_s)
     if error is not None:
         _count_error(context, name, error)
 

@@ -1,8 +1,8 @@
 """The registry of the engine's own figures: one per engine, handed to whoever records or reads.
 
-Recording is meant for hot paths: a dictionary look-up and a few additions, one to two microseconds. The event
-loop and worker threads may record at once: one lock per registry guards every change. It is held for
-microseconds and never across an await or I/O.
+Recording is meant for hot paths: a dictionary look-up and a few additions, one to two microseconds; half as long
+where the meter was looked up before (`recorder`). The event loop and worker threads may record at once: one lock per
+registry guards every change. It is held for microseconds and never across an await or I/O.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +17,9 @@ from engine.monitoring.meters import Counter, Family, Gauge, Meter
 
 Labels = tuple[tuple[str, str], ...]
 Value = TypeVar("Value")
+Record = Callable[[float], None]
+
+MAX_RECORDERS = 1_000  # that are kept; beyond, all are looked up anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Metrics:
         self._counters = self._families(MetricKind.COUNTER, Counter)
         self._gauges = self._families(MetricKind.GAUGE, Gauge)
         self._histograms = self._families(MetricKind.HISTOGRAM, Histogram)
+        self._recorders: dict[object, Record] = {}
 
     # Recording, from any thread.
 
@@ -61,6 +65,32 @@ class Metrics:
         now_s = self.clock.monotonic()
         with self._lock:
             _declared(self._histograms, name).meter(labels).record(value, now_s)
+
+    def recorder(self, name: str, /, **labels: str) -> Record:
+        """Answer what adds to one counter or histogram; kept, for labels that are known from the beginning."""
+        key = name, *labels.items()
+        found = self._recorders.get(key)
+        if found is None:
+            if len(self._recorders) >= MAX_RECORDERS:
+                self._recorders.clear()
+            found = self._recorders[key] = self._recorder(name, labels)
+        return found
+
+    def _recorder(self, name: str, labels: Mapping[str, str]) -> Record:
+        lock, monotonic = self._lock, self.clock.monotonic
+        record: Callable[[float, float], None]
+        with lock:
+            if name in self._counters:
+                record = self._counters[name].meter(labels).add
+            else:
+                record = _declared(self._histograms, name).meter(labels).record
+
+        def add(value: float) -> None:
+            now_s = monotonic()
+            with lock:
+                record(value, now_s)
+
+        return add
 
     # Reading. Labels may be given in part: all meters that have them are taken together.
 

@@ -42,7 +42,7 @@ def looks_right(secret: str) -> bool:
 
 def digest_of(secret: str) -> str:
     """Answer what the ledger keeps: SHA-256 suffices, because a secret of 256 bits cannot be guessed."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 class ViewerCache:
@@ -62,7 +62,8 @@ class ViewerCache:
         if kept is None:
             return None
         viewer, until_s = kept
-        if self._clock.monotonic() >= until_s or viewer.has_expired(self._clock.now()):
+        has_expired = viewer.expires_at is not None and viewer.has_expired(self._clock.now())
+        if has_expired or self._clock.monotonic() >= until_s:
             del self._kept[digest]
             return None
         self._kept.move_to_end(digest)

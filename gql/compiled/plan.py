@@ -70,7 +70,7 @@ class Run:
         except Exception as error:
             self.outcomes[noted] = _Raised(error)
             raise
-        if isawaitable(value):
+        if hasattr(value, "__await__"):
             return self._end(noted, value)
         self.outcomes[noted] = value
         return value
@@ -99,6 +99,7 @@ class Resolved:
     nodes: list[FieldNode]
     resolve: Callable[..., Any]
     given: Mapping[str, Any] | None
+    path: Path
 
     @classmethod
     def of(
@@ -110,7 +111,8 @@ class Resolved:
         given = None
         if not any(_names_variables(argument.value) for argument in nodes[0].arguments or ()):
             given = get_argument_values(declared, nodes[0])
-        return cls(parent, key, declared, nodes, declared.resolve, given)
+        resolve = getattr(declared.resolve, "unreplayed", declared.resolve)
+        return cls(parent, key, declared, nodes, resolve, given, Path(None, key, parent.name))
 
     def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
         """Answer what the field is given in one run."""
@@ -126,7 +128,7 @@ class Resolved:
             self.nodes,
             self.declared.type,
             self.parent,
-            Path(None, self.key, self.parent.name),
+            self.path,
             plan.schema,
             cast(Any, plan.fragments),
             None,
@@ -282,6 +284,7 @@ def replayable(resolve: Callable[..., Any]) -> Callable[..., Any]:
             raise outcome.error
         return resolve(source, info, **arguments) if outcome is missing else outcome
 
+    vars(resolved)["unreplayed"] = resolve  # what a run calls: it replays nothing
     return resolved
 
 
