@@ -61,7 +61,7 @@ class Door(Starlette):
     """
 
     engine: Engine | None = None
-    direct: ASGIApp | None = None
+    direct: GraphQLOverHTTP | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_asked = scope["type"] == "http" and scope["method"] in ("GET", "POST")
@@ -71,14 +71,15 @@ class Door(Starlette):
             return
         scope["app"] = self
         try:
-            await self.direct(scope, receive, send)
+            answer: ASGIApp = await self.direct.answer_to(scope, receive)
         except NotRunning as error:
-            await (await _not_running(Request(scope), error))(scope, receive, send)
+            answer = await _not_running(Request(scope), error)
         except LedgerError as error:
-            await (await _ledger_lost(Request(scope), error))(scope, receive, send)
+            answer = await _ledger_lost(Request(scope), error)
         except Exception as error:
             log.exception("request_failed", path=scope["path"])
-            await (await _defect(Request(scope), error))(scope, receive, send)
+            answer = await _defect(Request(scope), error)
+        await answer(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> Door:

@@ -11,12 +11,12 @@ from functools import lru_cache
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from engine.runtime import Engine
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
-from gql.identity import Headers, headers_of, request_id_of, secret_of, viewer_of
+from gql.identity import Headers, headers_of, known_viewer_of, request_id_of, secret_of, viewer_of
 from gql.operations import OperationRequest, Operations, Unprepared
 from gql.responses import (
     Answer,
@@ -51,13 +51,14 @@ class GraphQLOverHTTP:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = await self._answer_to(scope, receive)
+        answer = await self.answer_to(scope, receive)
         await answer(scope, receive, send)
 
-    async def _answer_to(self, scope: Scope, receive: Receive) -> ASGIApp:
+    async def answer_to(self, scope: Scope, receive: Receive) -> Answer | Response:
+        """Answer what is to be sent."""
         engine, headers = self._engine_of(scope), headers_of(scope)
         media_type, secret = media_type_of(headers), secret_of(headers)
-        viewer = await viewer_of(engine, secret)
+        viewer = known_viewer_of(engine, secret) or await viewer_of(engine, secret)
         if viewer is None:
             return unauthenticated(media_type)
         begun_s = time.monotonic()
@@ -139,7 +140,8 @@ async def read_request(scope: Scope, receive: Receive, headers: Headers, most_by
     try:
         if scope["method"] == "GET":
             return OperationRequest.of(_of_parameters(scope["query_string"]))
-        return OperationRequest.of(await _of_body(receive, headers, most_bytes))
+        _check_body(headers)
+        return OperationRequest.of(_json(await read_body(receive, headers, most_bytes), "the body"))
     except BodyTooLarge as large:
         said = error_response(413, ErrorCode.LIMIT_EXCEEDED, str(large), media_type_of(headers))
         raise UnreadableRequest(said) from None
@@ -158,7 +160,8 @@ def _of_parameters(query_string: bytes) -> dict[str, object]:
     return given
 
 
-async def _of_body(receive: Receive, headers: Headers, most_bytes: int) -> object:
+def _check_body(headers: Headers) -> None:
+    """Look at what is said of a body. Raises UnreadableRequest where it is of no kind that can be read."""
     if _kind_of(headers.get(b"content-type", b"")) != JSON:
         said = error_response(415, ErrorCode.BAD_USER_INPUT, f"Content-Type: must be {JSON}")
         raise UnreadableRequest(said)
@@ -168,7 +171,6 @@ async def _of_body(receive: Receive, headers: Headers, most_bytes: int) -> objec
             415, ErrorCode.BAD_USER_INPUT, f"Content-Encoding: {encoding[:20]} is not taken"
         )
         raise UnreadableRequest(said)
-    return _json(await read_body(receive, headers, most_bytes), "the body")
 
 
 @lru_cache(maxsize=256)

@@ -56,6 +56,11 @@ def secret_of_payload(payload: Mapping[str, object]) -> str | None:
     return None
 
 
+def known_viewer_of(engine: Engine, secret: str | None) -> Viewer | None:
+    """Answer who is behind a secret, if that was looked up a moment ago."""
+    return None if secret is None else engine.tokens.known(secret[:LONGEST_TOKEN])
+
+
 async def viewer_of(engine: Engine, secret: str | None) -> Viewer | None:
     """Answer who is behind a secret; nobody without one."""
     if secret is None:

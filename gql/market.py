@@ -60,9 +60,9 @@ class Quote:
 def quotes_of(engine: Engine, symbols: Iterable[str] | None) -> list[Quote]:
     """Answer the latest quotes by symbol; symbols never heard of are left out."""
     age_s = float(engine.config.now.market_data_refresh_seconds) * STALE_AFTER_REFRESHES
-    wanted = None if symbols is None else frozenset(symbols)
+    wanted, fresh_since = None if symbols is None else frozenset(symbols), engine.quotes.fresh_since(age_s)
     return [
-        Quote.of(quote, engine.quotes.is_stale(quote.symbol, age_s))
+        Quote.of(quote, quote.received_at < fresh_since)
         for quote in engine.quotes.all()
         if wanted is None or quote.symbol in wanted
     ]

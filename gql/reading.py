@@ -1,12 +1,17 @@
 """How the values of Strawberry's types are read by compiled operations: attributes, classes, and our own scalars."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import strawberry
 from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema, is_introspection_type
 
-from gql.compiled import Reading, Uncovered, replayable
+from gql.compiled import Reading, Shown, Uncovered, replayable
+from gql.scalars import serialise_decimal
+
+MOST_AMOUNTS = 10_000  # whose text is kept: about a megabyte
 
 
 def _attribute_of(field: GraphQLField) -> str | None:
@@ -28,16 +33,25 @@ def _class_of(type_: GraphQLNamedType) -> type:
     return origin
 
 
-# The encoder writes moments in UTC and days as `serialise_moment` and `serialise_day` would.
+# The encoder writes moments in UTC and days as `serialise_moment` and `serialise_day` would. Equal amounts are shown
+# alike, and few of a list's are new.
 READING = Reading(
     attribute_of=_attribute_of,
     class_of=_class_of,
     scalars={
-        "ID": "{v}.__class__ is ID or {v}.__class__ is str",
-        "DateTime": "{v}.__class__ is datetime and {v}.tzinfo is UTC",
-        "Date": "{v}.__class__ is date",
+        "ID": Shown("{v}.__class__ is ID or {v}.__class__ is str"),
+        "DateTime": Shown("{v}.__class__ is datetime and {v}.tzinfo is UTC"),
+        "Date": Shown("{v}.__class__ is date"),
+        "Decimal": Shown("{v}.__class__ is Decimal", "shown_amount({v})"),
     },
-    names={"ID": strawberry.ID, "datetime": datetime, "date": date, "UTC": UTC},
+    names={
+        "ID": strawberry.ID,
+        "datetime": datetime,
+        "date": date,
+        "UTC": UTC,
+        "Decimal": Decimal,
+        "shown_amount": lru_cache(MOST_AMOUNTS)(serialise_decimal),
+    },
 )
 
 

@@ -121,7 +121,7 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
         before: RequestResponseCycle | None = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:  # it is no handshake
-            cast(dict[str, Any], self.scope)["extensions"] = {
+            cast("dict[str, Any]", self.scope)["extensions"] = {
                 WRITE_ANSWER: partial(_write_answer, self.cycle)
             }
 
@@ -195,7 +195,7 @@ class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.conn.extensions and hasattr(self, "scope"):
-            cast(dict[str, Any], self.scope["extensions"])[WRITE_TEXT] = self
+            cast("dict[str, Any]", self.scope["extensions"])[WRITE_TEXT] = self
 
     async def write_text(self, text: bytes) -> None:
         frame = head_of_text(len(text)) + text

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from engine.clock import Clock
@@ -78,7 +78,11 @@ class QuoteBook:
     def is_stale(self, symbol: str, max_age_s: float) -> bool:
         """Tell whether the quote was received longer ago than `max_age_s` seconds of our clock, or never."""
         quote = self._quotes.get(symbol)
-        return quote is None or (self._clock.now() - quote.received_at).total_seconds() > max_age_s
+        return quote is None or quote.received_at < self.fresh_since(max_age_s)
+
+    def fresh_since(self, max_age_s: float) -> datetime:
+        """Answer the moment before which a quote was received that is stale now."""
+        return self._clock.now() - timedelta(seconds=max_age_s)
 
     def _previous_close(self, bar: Bar) -> Decimal | None:
         before = self._quotes.get(bar.symbol)

@@ -29,13 +29,24 @@ from gql.compiled.selection import Selector, Uncovered
 
 MOST_FIELDS = 500  # of an operation that is compiled: about 15 ms of work, in which nothing else runs
 
-# What is right as it is, by scalar: an expression in which `{v}` stands for the value. Anything else is coerced.
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How values of a scalar are shown: Python expressions in which `{v}` stands for the value.
+
+    A value for which `fits` holds is shown as `text`; any other is coerced by its type.
+    """
+
+    fits: str
+    text: str = "{v}"
+
+
 _BUILT_IN = {
-    "String": "{v}.__class__ is str",
-    "ID": "{v}.__class__ is str",
-    "Boolean": "{v}.__class__ is bool",
-    "Int": "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
-    "Float": "{v}.__class__ is float and -INF < {v} < INF",
+    "String": Shown("{v}.__class__ is str"),
+    "ID": Shown("{v}.__class__ is str"),
+    "Boolean": Shown("{v}.__class__ is bool"),
+    "Int": Shown("{v}.__class__ is int and -2147483648 <= {v} <= 2147483647"),
+    "Float": Shown("{v}.__class__ is float and -INF < {v} < INF"),
 }
 
 
@@ -44,13 +55,13 @@ class Reading:
     """How values of a schema are read.
 
     `attribute_of` names the attribute behind a field that has no resolver of its own, and answers None for one that
-    has; `class_of` is the class whose instances are values of a type. `scalars` adds to what is right as it is, as
-    expressions over `{v}`, with `names` for what they mention.
+    has; `class_of` is the class whose instances are values of a type. `scalars` are those of the schema's own, with
+    `names` for what their expressions mention.
     """
 
     attribute_of: Callable[[GraphQLField], str | None]
     class_of: Callable[[GraphQLNamedType], type]
-    scalars: Mapping[str, str] = field(default_factory=dict)
+    scalars: Mapping[str, Shown] = field(default_factory=dict)
     names: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -113,8 +124,10 @@ class Completions:
         coerce = self._name("coerce", _strictly(type_.coerce_output_value))
         if isinstance(type_, GraphQLEnumType):
             return self._member(type_, v, coerce)
-        fits = {**_BUILT_IN, **self._reading.scalars}.get(type_.name)
-        return f"{coerce}({v})" if fits is None else f"{v} if {fits.format(v=v)} else {coerce}({v})"
+        shown = self._reading.scalars.get(type_.name) or _BUILT_IN.get(type_.name)
+        if shown is None:
+            return f"{coerce}({v})"
+        return f"{shown.text.format(v=v)} if {shown.fits.format(v=v)} else {coerce}({v})"
 
     def _member(self, type_: GraphQLEnumType, v: str, coerce: str) -> str:
         class_ = self._reading.class_of(type_)

@@ -165,7 +165,9 @@ class Plan:
             if self.operation.operation is OperationType.MUTATION:
                 values = [await run.resolve(None, each) for each, _ in self.fields]
             else:
-                values = await self._together(run, timeout_s)
+                values, failed = self._begin(run)
+                if failed is not None or any([value.__class__ is CoroutineType for value in values]):
+                    await _end(values, failed, timeout_s)
             data: dict[str, Any] = dict(self.typenames)
             for (each, completion), value in zip(self.fields, values, strict=True):
                 completed = completion.complete(value, run)
@@ -178,26 +180,15 @@ class Plan:
             data = {key: data[key] for key in self.order}
         return data, run
 
-    async def _together(self, run: Run, timeout_s: float | None) -> list[Any]:
-        """Call all resolvers, and wait for those that wait, even where another fails: their answers are replayed."""
-        values, failed = [], None
+    def _begin(self, run: Run) -> tuple[list[Any], Exception | None]:
+        """Call the resolvers of the root fields up to one that fails; answer what they answer, and how it failed."""
+        values: list[Any] = []
         for each, _ in self.fields:
             try:
                 values.append(run.begin(None, each))
             except Exception as error:
-                failed = error
-                break
-        waiting = [at for at, value in enumerate(values) if value.__class__ is CoroutineType]
-        if len(waiting) == 1 and failed is None:
-            values[waiting[0]] = await _within(timeout_s, values[waiting[0]])
-        elif waiting:
-            everything = gather(*(values[at] for at in waiting), return_exceptions=True)
-            for at, value in zip(waiting, await _within(timeout_s, everything), strict=True):
-                values[at] = value
-                failed = failed or (value if isinstance(value, Exception) else None)
-        if failed is not None:
-            raise failed
-        return values
+                return values, error
+        return values, None
 
     async def subscribe(self, context: Any, variables: VariableValues) -> AsyncIterable[Any]:
         """Begin a subscription and answer its source. Raises GraphQLError, located as graphql-core would."""
@@ -216,6 +207,20 @@ class Plan:
         """Answer the data of one item of a subscription. Raises whatever is wrong with it."""
         ((each, completion),) = self.fields
         return {each.key: completion.complete(value, Run(self, context, variables))}
+
+
+async def _end(values: list[Any], failed: Exception | None, timeout_s: float | None) -> None:
+    """Wait for those values that wait, even where another failed: their answers are replayed. Raises what failed."""
+    waiting = [at for at, value in enumerate(values) if value.__class__ is CoroutineType]
+    if len(waiting) == 1 and failed is None:
+        values[waiting[0]] = await _within(timeout_s, values[waiting[0]])
+    elif waiting:
+        everything = gather(*(values[at] for at in waiting), return_exceptions=True)
+        for at, value in zip(waiting, await _within(timeout_s, everything), strict=True):
+            values[at] = value
+            failed = failed or (value if isinstance(value, Exception) else None)
+    if failed is not None:
+        raise failed
 
 
 def compile_operation(
