@@ -177,6 +177,7 @@ async def _write_answer(cycle: RequestResponseCycle, headers: bytes, body: bytes
     parts += (headers, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
     cycle.transport.write(b"".join(parts))
     cycle.response_started = cycle.response_complete = True
+    cycle.scope["extensions"].clear()  # or they would hold each other in memory
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
