@@ -23,6 +23,7 @@ import uvicorn
 
 from benchmarks.limits import Ready, pause, payload_now
 from engine.actor import SYSTEM
+from engine.cli.server import settle
 from engine.errors import Refusal
 from engine.ledger.unit import Unit
 from engine.runtime import Engine
@@ -94,6 +95,7 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
         publishing = (
             asyncio.create_task(_publish(engine, subscribers, symbols, pause_s)) if subscribers else None
         )
+        settle()
         await _serve(server, listener, created.secret)
         if publishing is not None:
             publishing.cancel()

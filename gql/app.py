@@ -26,8 +26,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from engine.errors import LedgerError
 from engine.runtime import Engine
@@ -43,7 +44,7 @@ from gql.schema import guarded_schema
 from gql.serving import WRITE_ANSWER
 from gql.session import SessionEndpoint
 from gql.stream import GraphQLOverSSE
-from gql.websocket import GraphQLOverWebSocket
+from gql.websocket import GraphQLOverWebSocket, deny
 
 GRAPHQL = "/graphql"
 
@@ -62,16 +63,29 @@ class Door(Starlette):
 
     engine: Engine | None = None
     direct: GraphQLOverHTTP | None = None
+    sockets: GraphQLOverWebSocket
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_asked = scope["type"] == "http" and scope["method"] in ("GET", "POST")
-        if self.direct is None or not is_asked or scope["path"] != scope.get("root_path", "") + GRAPHQL:
+        is_graphql = scope.get("path") == scope.get("root_path", "") + GRAPHQL
+        if is_graphql and scope["type"] == "websocket":
+            scope["app"] = self
+            await self._serve_socket(WebSocket(scope, receive, send))
+        elif is_graphql and self.direct is not None and scope["method"] in ("GET", "POST"):
+            scope["app"] = self
+            await self._answer(self.direct, scope, receive, send)
+        else:
             scope.get("extensions", {}).pop(WRITE_ANSWER, None)  # it would pass by what adds headers
             await super().__call__(scope, receive, send)
-            return
-        scope["app"] = self
+
+    async def _serve_socket(self, socket: WebSocket) -> None:
         try:
-            answer: ASGIApp = await self.direct.answer_to(scope, receive)
+            await self.sockets.serve(socket)
+        except NotRunning:
+            await deny(socket, 503)
+
+    async def _answer(self, over_http: GraphQLOverHTTP, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer: ASGIApp = await over_http.answer_to(scope, receive)
         except NotRunning as error:
             answer = await _not_running(Request(scope), error)
         except LedgerError as error:
@@ -100,7 +114,6 @@ def create_app(settings: Settings | None = None) -> Door:
     app = Door(
         routes=[
             _operations_at(GRAPHQL, over_http),
-            WebSocketRoute(GRAPHQL, GraphQLOverWebSocket(engine_of, operations, presence).serve),
             _operations_at("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence).respond),
             Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
@@ -118,6 +131,7 @@ def create_app(settings: Settings | None = None) -> Door:
         lifespan=engine_lifespan,
     )
     app.direct = None if chosen.origins else over_http
+    app.sockets = GraphQLOverWebSocket(engine_of, operations, presence)
     app.state.settings = chosen
     app.state.presence = presence
     return app

@@ -98,6 +98,7 @@ class Document:
     step: ErrorCode  # in which it was refused
     conditions: tuple[str, ...] = ()
     plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
+    asked: set[tuple[object, ...]] = field(default_factory=set)  # for once, so far
     meant: dict[str | None, OperationDefinitionNode] = field(
         default_factory=dict
     )  # operations, by what asks for them
@@ -160,11 +161,18 @@ class Operations:
     def _plan(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
     ) -> Plan | None:
-        """Answer the plan of an operation; nothing where it is left to graphql-core."""
+        """Answer the plan of an operation; nothing where it is left to graphql-core.
+
+        That is what a query that is asked for once costs least with: compiling takes as long as some executions do.
+        """
         named = [variables.coerced.get(name) for name in document.conditions]
         key = (id(operation), *named)
         if key not in document.plans:
             if len(document.plans) >= MOST_PLANS:
+                return None
+            if operation.operation is not OperationType.SUBSCRIPTION and key not in document.asked:
+                if len(document.asked) < MOST_PLANS:
+                    document.asked.add(key)
                 return None
             assert document.node is not None
             try:

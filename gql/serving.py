@@ -27,6 +27,7 @@ SEND_BUFFER = 256 * 1024  # bytes the system keeps for a peer; by itself it woul
 READ_AT_ONCE = 4 * 1024  # bytes of a connection in one turn of the loop: some hundred of the smallest frames
 HEAD_S = 10.0  # for a request's line and headers, from the connection or their beginning on
 BODY_S = 15.0  # for its body
+IDLE_S = 5.0  # on a connection on which nothing is asked
 MOST_HEAD_BYTES = 64 * 1024  # of a request's line and headers
 FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
 FRAMES_AT_ONCE = 200  # and before that
@@ -107,10 +108,33 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
     _is_whole = False
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
+    _idle_from_s = 0.0
+    _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._wait(HEAD_S)
+
+    def on_response_complete(self) -> None:
+        """Go on with what was asked meanwhile, or be idle: as uvicorn does, but for a timer a request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_from_s = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(IDLE_S, self._close_idle)
+
+    def _close_idle(self) -> None:
+        is_busy = self._deadline is not None or not self.cycle.response_complete
+        left_s = IDLE_S if is_busy else self._idle_from_s + IDLE_S - self.loop.time()
+        if left_s > 0:
+            self._idle_timer = self.loop.call_later(left_s, self._close_idle)
+        else:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -146,7 +170,17 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
+        self._end_idling()
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_idling()
+        super().handle_websocket_upgrade()
+
+    def _end_idling(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _wait(self, seconds: float | None) -> None:
         """Give what is to come of a request so long; None: nothing is."""

@@ -87,7 +87,7 @@ class GraphQLOverWebSocket:
             await socket.close(1008)  # before accepting: the handshake is answered with 403
             return
         if self._presence.is_full:
-            await _deny(socket, 503)
+            await deny(socket, 503)
             return
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
@@ -98,7 +98,8 @@ class GraphQLOverWebSocket:
             await Session(socket, engine, self._operations, self._presence, self._turnstile).serve()
 
 
-async def _deny(socket: WebSocket, status: int) -> None:
+async def deny(socket: WebSocket, status: int) -> None:
+    """Refuse a handshake."""
     if "websocket.http.response" in socket.scope.get("extensions", {}):
         await socket.send_denial_response(Response(status_code=status, headers={"retry-after": "5"}))
     else:

@@ -1,0 +1,157 @@
+"""Connections that are kept between requests: answered in order, left when idle, and the same whoever serves them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gql import responses, serving
+from tests.integration.door import PATIENCE_S, Door, running_door
+from tests.live.raw import RawSocket, handshake, message
+
+pytestmark = pytest.mark.anyio
+
+FAST, SLOW = (
+    "{ me { name } }",
+    "{ eventHistory(first: 1) { edges { node { id } } } }",
+)  # the slow one asks the ledger
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """A door of the test's own."""
+    async with running_door(tmp_path) as running:
+        yield running
+
+
+def request_of(query: str, token: str, version: str = "1.1", more: str = "") -> bytes:
+    """The bytes of a request."""
+    body = json.dumps({"query": query})
+    head = f"POST /graphql HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{more}"
+    return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Kept:
+    """A connection that is kept."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def to(cls, door: Door) -> "Kept":
+        """Connect."""
+        host, _, port = door.address.rpartition(":")
+        return cls(*await asyncio.open_connection(host, int(port)))
+
+    async def answer(self) -> tuple[dict[str, str], bytes]:
+        """Read an answer of status 200: its headers, and its body."""
+        async with asyncio.timeout(PATIENCE_S):
+            status, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+            assert status == "HTTP/1.1 200 OK"
+            headers = dict(line.split(": ", 1) for line in lines)
+            return headers, await self.reader.readexactly(int(headers["content-length"]))
+
+    async def ended(self) -> bytes:
+        """Wait for its end, and answer what came before."""
+        async with asyncio.timeout(PATIENCE_S):
+            rest = await self.reader.read()
+        self.close()
+        return rest
+
+    def close(self) -> None:
+        """Leave."""
+        self.writer.transport.abort()
+
+
+async def test_requests_in_a_row_are_answered_in_order(door: Door) -> None:
+    """Sent together, before the first is answered, fast ones behind slow ones."""
+    token, kept = await door.token("ann"), await Kept.to(door)
+    queries = [SLOW, FAST, FAST, SLOW, FAST]
+    kept.writer.write(b"".join(request_of(query, token) for query in queries))
+    answers = [json.loads((await kept.answer())[1])["data"] for _ in queries]
+    assert [list(answer) for answer in answers] == [
+        ["me" if query is FAST else "eventHistory"] for query in queries
+    ]
+    kept.close()
+
+
+async def test_an_idle_connection_is_left_and_a_busy_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many were asked on it before; a request that is on its way is waited for, a socket is none of it."""
+    monkeypatch.setattr(serving, "IDLE_S", 0.1)
+    async with running_door(tmp_path) as door:
+        token = await door.token("ann")
+        idle, half, socket = [await Kept.to(door) for _ in range(3)]
+        for kept in (idle, half, socket):
+            for _ in range(3):
+                kept.writer.write(request_of(FAST, token))
+                await kept.answer()
+        asked = request_of(FAST, token)
+        half.writer.write(asked[:-5])
+        socket.writer.write(handshake())
+        async with asyncio.timeout(PATIENCE_S):
+            await socket.reader.readuntil(b"\r\n\r\n")
+        socket.writer.write(message(type="connection_init", payload={"authorization": f"Bearer {token}"}))
+        assert await idle.ended() == b""
+        half.writer.write(asked[-5:])
+        assert json.loads((await half.answer())[1]) == {"data": {"me": {"name": "ann"}}}
+        assert await half.ended() == b""
+        socket.writer.write(message(type="subscribe", id="1", payload={"query": FAST}))
+        async with asyncio.timeout(PATIENCE_S):
+            await socket.reader.readuntil(b'{"data":{"me":{"name":"ann"}}}')
+        socket.close()
+
+
+@pytest.mark.parametrize(("version", "more"), [("1.0", ""), ("1.1", "connection: close\r\n")])
+async def test_a_client_that_keeps_nothing_is_told_so(door: Door, version: str, more: str) -> None:
+    """And the connection ends with the answer."""
+    kept = await Kept.to(door)
+    kept.writer.write(request_of(FAST, await door.token("ann"), version, more))
+    headers, body = await kept.answer()
+    assert headers["connection"] == "close"
+    assert json.loads(body) == {"data": {"me": {"name": "ann"}}}
+    assert await kept.ended() == b""
+
+
+async def test_another_server_answers_the_same(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two messages of ASGI, with the same headers and the same body."""
+    token, answers = await door.token("ann"), list[tuple[dict[str, str], bytes]]()
+    for name in (serving.WRITE_ANSWER, "not there"):
+        monkeypatch.setattr(responses, "WRITE_ANSWER", name)
+        kept = await Kept.to(door)
+        kept.writer.write(request_of(FAST, token, more="x-request-id: mine\r\n"))
+        headers, body = await kept.answer()
+        answers.append(({name: value for name, value in headers.items() if name != "date"}, body))
+        kept.close()
+    assert answers[0] == answers[1]
+    assert answers[0][0]["x-request-id"] == "mine"
+
+
+async def test_an_answer_nobody_takes_is_waited_with(door: Door) -> None:
+    """A client that asks on and reads nothing is read no further: what it would be sent does not pile up here."""
+    token = await door.token("ann")
+    deaf = await RawSocket.connect(int(door.address.rpartition(":")[2]), receive_buffer=4096)
+    large = "{" + " ".join(f"a{n}: me {{ permissions name id role tokenId }}" for n in range(100)) + "}"
+    request = request_of(large, token)
+
+    async def ask_on() -> None:
+        while True:
+            deaf.writer.write(request)
+            await deaf.writer.drain()
+
+    asking = asyncio.create_task(ask_on())
+    async with door.signed_in("bob") as bob:
+        before = door.engine.metrics.since_start("api_operation_seconds").count
+        while True:  # until nothing more is answered to it
+            for _ in range(20):
+                await bob.ask(FAST)
+            now = door.engine.metrics.since_start("api_operation_seconds").count
+            if now - before == 20:
+                break
+            before = now
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    deaf.abort()
