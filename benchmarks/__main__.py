@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 
-from benchmarks.api import measure_api
+from benchmarks.api import measure_api, measure_settings
 from benchmarks.command import measure_command
 from benchmarks.dispatch import measure_critical, measure_recovery
 from benchmarks.door import measure_door
@@ -28,7 +28,7 @@ ON_EACH_DATABASE: Mapping[str, Callable[[Place, Plan], Coroutine[None, None, Non
     "memory": measure_memory,
     "history": measure_history,
 }
-SECTIONS = ("ledger", *ON_EACH_DATABASE, "door", "api", "page")
+SECTIONS = ("ledger", *ON_EACH_DATABASE, "door", "api", "settings", "page")
 
 
 def main() -> None:
@@ -82,6 +82,8 @@ def _measure_once(section: str, plan: Plan) -> None:
         print_table("Ledger and bus (SQLite, durability FULL, one caller)", figures)
     elif section == "api":
         measure_api(plan.rounds, plan.round_s, plan.subscribers)
+    elif section == "settings":
+        measure_settings(plan.rounds, plan.round_s, plan.subscribers)
     elif section == "page":
         try:
             measure_page(plan.minutes)

@@ -18,6 +18,7 @@ LEAST_ROUNDS = 5
 FILTERS = 50
 PACED = 20_000  # deliveries a second, which everybody but stock keeps up with
 KINDS = ("ours", "stock", "ready")
+SETTINGS = ("ready", "ready:websockets:asyncio", "ready:wsproto:asyncio", "ready:websockets-sansio:uvloop")
 SMALL, THREE, LIST = "small query, 8 fields", "small query, 3 roots", "list, 100 x 10 fields"
 REQUESTS = {
     SMALL: "{ me { __typename id name role permissions tokenId expiresAt } }",
@@ -53,6 +54,20 @@ def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
     print_aims(_aims(requests, same, filtered, paced, idle))
 
 
+def measure_settings(rounds: int, round_s: float, subscribers: int) -> None:
+    """Measure and print what uvicorn's implementations of sockets and the loops leave to be had, with ready answers."""
+    rounds = max(rounds, LEAST_ROUNDS)
+    print(
+        f"\nuvicorn's settings, with ready answers: medians of {rounds} rounds of {round_s:g} s, interleaved"
+    )
+    if not can_compare():
+        print("  left out: server and load need a core each")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _measure_requests(Path(folder) / "requests", rounds, round_s, SETTINGS, [SMALL])
+        _measure_subscribers(Path(folder), rounds, round_s, subscribers, 1, SETTINGS)
+
+
 def _aims(
     requests: Mapping[str, Medians], same: Medians, filtered: Medians, paced: Medians, idle: Medians
 ) -> list[Aim]:
@@ -74,14 +89,20 @@ def _aims(
     ]
 
 
-def _measure_requests(folder: Path, rounds: int, round_s: float) -> dict[str, Medians]:
+def _measure_requests(
+    folder: Path,
+    rounds: int,
+    round_s: float,
+    kinds: Sequence[str] = KINDS,
+    names: Sequence[str] = tuple(REQUESTS),
+) -> dict[str, Medians]:
     seen: defaultdict[str, defaultdict[str, list[Figures]]] = defaultdict(lambda: defaultdict(list))
     with ExitStack() as stack:
-        servers = {kind: stack.enter_context(contender(kind, folder / kind)) for kind in KINDS}
+        servers = {kind: stack.enter_context(contender(kind, folder / kind)) for kind in kinds}
         for _ in range(rounds):
-            for name, query in REQUESTS.items():
+            for name in names:
                 for kind, server in servers.items():
-                    seen[name][kind].append(server.ask(query, round_s, CONNECTIONS))
+                    seen[name][kind].append(server.ask(REQUESTS[name], round_s, CONNECTIONS))
     return {name: _medians(f"{name}, {CONNECTIONS} connections", kinds) for name, kinds in seen.items()}
 
 
@@ -127,10 +148,11 @@ def _medians(name: str, rounds: Mapping[str, list[Figures]]) -> Medians:
         kind: {key: statistics.median(each[key] for each in said) for key in said[0]}
         for kind, said in rounds.items()
     }
+    width = max(map(len, medians)) + 1
     for kind, median in medians.items():
         said = "".join(_cell(key, value) for key, value in median.items())
         ratio = f"{median['per_s'] / medians['stock']['per_s']:6.1f}x stock" if _is_ratio(medians) else ""
-        print(f"  {name:<36} {kind:<6}{said} {ratio}".rstrip(), flush=True)
+        print(f"  {name:<36} {kind:<{width}}{said} {ratio}".rstrip(), flush=True)
     return medians
 
 

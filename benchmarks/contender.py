@@ -6,7 +6,8 @@ With a number of subscribers it publishes an event for each filter whenever so m
 as soon as everybody has been given theirs.
 
 `ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
-not asked who it is. `ready` has answers ready: what uvicorn leaves to be had.
+not asked who it is. `ready` has answers ready: what uvicorn leaves to be had; `ready:wsproto:uvloop` on another
+implementation of sockets, and on another loop.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from typing import Any
 import strawberry.asgi
 import structlog
 import uvicorn
+import uvloop
 
 from benchmarks.limits import Ready, pause, payload_now
 from engine.actor import SYSTEM
@@ -37,6 +39,7 @@ from models.event import EventType
 from models.user import Role
 
 SERVER_CORE = 0
+IMPLEMENTATION = "websockets-sansio"  # of sockets, in uvicorn
 SYMBOLS = 100
 DAYS = 61  # of history, so that everything is priced when the engine is up
 
@@ -73,12 +76,13 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
     )  # asyncio turns off waiting for more bytes where it is named
     listener.bind(("127.0.0.1", 0))
     symbols, pause_s = [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
-    if kind == "ready":
+    if kind.startswith("ready"):
+        _, implementation, _ = f"{kind}::".split(":", 2)
         ready = Ready()
         publishing = (
             asyncio.create_task(ready.publish(subscribers, symbols, pause_s)) if subscribers else None
         )
-        await _serve(_plainly(ready), listener, "none")
+        await _serve(_plainly(ready, implementation or IMPLEMENTATION), listener, "none")
         return
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)
     app = create_app(settings)
@@ -101,14 +105,14 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
             publishing.cancel()
 
 
-def _plainly(app: Any) -> uvicorn.Server:
+def _plainly(app: Any, implementation: Any = IMPLEMENTATION) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
             lifespan="off",
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            ws=implementation,
             ws_ping_interval=None,
             ws_per_message_deflate=False,
         )
@@ -138,4 +142,6 @@ async def _publish(engine: Engine, subscribers: int, symbols: list[str], pause_s
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])))
+    kind = sys.argv[1]
+    run = uvloop.run if kind.endswith(":uvloop") else asyncio.run
+    run(main(kind, Path(sys.argv[2]), *map(int, sys.argv[3:])))
