@@ -82,6 +82,7 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
         publishing = (
             asyncio.create_task(ready.publish(subscribers, symbols, pause_s)) if subscribers else None
         )
+        settle()
         await _serve(_plainly(ready, implementation or IMPLEMENTATION), listener, "none")
         return
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)

@@ -26,7 +26,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -111,10 +111,12 @@ def create_app(settings: Settings | None = None) -> Door:
     presence = Presence()
     probes = Probes(engine_of)
     over_http = GraphQLOverHTTP(engine_of, operations)
+    sockets = GraphQLOverWebSocket(engine_of, operations, presence)
     app = Door(
         routes=[
             _operations_at(GRAPHQL, over_http),
             _operations_at("/graphql/stream", GraphQLOverSSE(engine_of, operations, presence).respond),
+            WebSocketRoute(GRAPHQL, sockets.serve),  # where a proxy has cut off the path we are mounted at
             Route("/session", SessionEndpoint(engine_of).respond, methods=["GET", "POST", "DELETE"]),
             Route("/healthz", healthz),
             Route("/readyz", probes.readyz),
@@ -131,7 +133,7 @@ def create_app(settings: Settings | None = None) -> Door:
         lifespan=engine_lifespan,
     )
     app.direct = None if chosen.origins else over_http
-    app.sockets = GraphQLOverWebSocket(engine_of, operations, presence)
+    app.sockets = sockets
     app.state.settings = chosen
     app.state.presence = presence
     return app

@@ -1,8 +1,7 @@
 """Who asks: reads bearer token and session cookie of a request or socket; called by every transport."""
 
-import itertools
+import os
 import re
-import secrets
 from collections.abc import Mapping
 
 from starlette.requests import cookie_parser
@@ -18,8 +17,6 @@ LONGEST_TOKEN = 200  # characters; ours have 47
 Headers = Mapping[bytes, bytes]  # by their lower-case names
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
-_PROCESS = secrets.token_hex(8)
-_numbers = itertools.count(1)
 
 
 def headers_of(scope: Scope) -> Headers:
@@ -69,11 +66,11 @@ async def viewer_of(engine: Engine, secret: str | None) -> Viewer | None:
 
 
 def request_id_of(headers: Headers) -> str:
-    """Answer the client's own request id where it is sane, else a new one: this process's name, and a number."""
+    """Answer the client's own request id where it is sane, else a new one."""
     given = headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return f"{_PROCESS}-{next(_numbers)}"
+    return os.urandom(12).hex()
 
 
 def is_current(context: Context) -> bool:

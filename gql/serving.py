@@ -51,6 +51,9 @@ class Texts(Protocol):
     async def write_text(self, text: bytes) -> None:
         """Send a text when the peer takes it. Raises OSError when it has gone."""
 
+    def takes_now(self) -> bool:
+        """Tell whether the peer takes anything at this moment."""
+
     def write_now(self, frames: bytes) -> bool:
         """Send whole frames if the peer takes them at this moment; tell whether they were sent."""
 
@@ -129,7 +132,8 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
             self._idle_timer = self.loop.call_later(IDLE_S, self._close_idle)
 
     def _close_idle(self) -> None:
-        is_busy = self._deadline is not None or not self.cycle.response_complete
+        is_asked = self._is_in_head and self._deadline is not None
+        is_busy = is_asked or not self.cycle.response_complete
         left_s = IDLE_S if is_busy else self._idle_from_s + IDLE_S - self.loop.time()
         if left_s > 0:
             self._idle_timer = self.loop.call_later(left_s, self._close_idle)
@@ -192,8 +196,12 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def _refuse(self, answer: bytes) -> None:
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.response_started and not cycle.response_complete:
-            self.transport.abort()  # ours would fall into the answer that is under way
+        if (
+            cycle is not None
+            and cycle.response_started
+            and not (cycle.response_complete and self._is_in_head)
+        ):
+            self.transport.abort()  # it is answered, or about to be: another answer would be taken for the next one's
             return
         self.transport.write(answer)
         self.transport.close()
@@ -238,6 +246,9 @@ class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
             if self._is_over:
                 raise ClientDisconnected
             await self.writable.wait()
+
+    def takes_now(self) -> bool:
+        return not (self._is_paused or self.disconnected or self.close_sent or self.transport.is_closing())
 
     def write_now(self, frames: bytes) -> bool:
         if self._is_paused or self.disconnected or self.close_sent or self.transport.is_closing():

@@ -41,7 +41,7 @@ from gql.messages import (
 )
 from gql.operations import Operation, Operations, Unprepared
 from gql.presence import Ending, Presence
-from gql.pushed import Pushed, Running
+from gql.running import Pushed, Running
 from gql.serving import WRITE_TEXT, Texts
 from gql.turnstile import Pace, Turnstile
 

@@ -6,7 +6,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from engine.ledger.event import Event
 
-AT_ONCE = 32  # facts that are handed on together: some 30 KB for each subscriber
+AT_ONCE = 32  # facts that are handed on together,
+BYTES_AT_ONCE = 64 * 1024  # or fewer, where they are that large
 
 TELLING = (
     "entity_id",
@@ -95,14 +96,11 @@ class Group(Generic[Joined]):
             for member in self.members:
                 member.fail(error)
             return 0
-        return sum(
-            self._hand_on(Batch(*zip(*wanted[at : at + AT_ONCE], strict=True)))
-            for at in range(0, len(wanted), AT_ONCE)
-        )
+        return sum([self._hand_on(batch) for batch in _batches(wanted)])
 
     def _hand_on(self, batch: Batch) -> int:
         members = 0
-        for member in self.members:
+        for member in tuple(self.members):
             push = member.at_once
             try:
                 if push is not None and push(batch):
@@ -112,6 +110,20 @@ class Group(Generic[Joined]):
             except Exception as error:  # a defect, of which the others are not to know
                 member.fail(error)
         return members * len(batch.events)
+
+
+def _batches(facts: Sequence[tuple[Event, int]]) -> Iterator[Batch]:
+    """Divide facts, which come with their sizes, into what is handed on together."""
+    events: list[Event] = []
+    sizes: list[int] = []
+    for event, size in facts:
+        if events and (len(events) == AT_ONCE or sum(sizes) + size > BYTES_AT_ONCE):
+            yield Batch(events, sizes)
+            events, sizes = [], []
+        events.append(event)
+        sizes.append(size)
+    if events:
+        yield Batch(events, sizes)
 
 
 class Groups(Generic[Joined]):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.ledger.journal import Cursor
 from tests.running import TradingEngine, running_engine, until
 
 ROOT = Path(__file__).parents[2]
@@ -110,8 +111,8 @@ def test_every_check_of_a_client_library_is_asked_for(faults: Json) -> None:
 def test_graphql_ws_follows_across_kills_of_the_engine(engine: TradingEngine) -> None:
     """As its documentation shows it: every event of the ledger, once and in order."""
     officer = engine.token("otto", "OPERATOR")
-    start = engine.rows("SELECT max(position) AS position FROM trading_events")[0]["position"]
     cursor = told_cursor(engine, officer)
+    start = Cursor.parse(cursor).position
     seen: list[str] = []
     process = subprocess.Popen(
         command("follow.mjs", f"{engine.url}/graphql", officer, cursor),

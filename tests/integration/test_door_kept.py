@@ -105,6 +105,21 @@ async def test_an_idle_connection_is_left_and_a_busy_one_is_not(
         socket.close()
 
 
+async def test_a_request_answered_before_its_body_came_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is as idle as any, and hears of no second status."""
+    monkeypatch.setattr(serving, "IDLE_S", 0.1)
+    async with running_door(tmp_path) as door:
+        for body_s in (30.0, 0.05):
+            monkeypatch.setattr(serving, "BODY_S", body_s)
+            kept = await Kept.to(door)
+            kept.writer.write(request_of(FAST, "nobody")[:-5])
+            answer = await kept.ended()
+            assert answer.startswith(b"HTTP/1.1 401")
+            assert answer.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.parametrize(("version", "more"), [("1.0", ""), ("1.1", "connection: close\r\n")])
 async def test_a_client_that_keeps_nothing_is_told_so(door: Door, version: str, more: str) -> None:
     """And the connection ends with the answer."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from gql.app import attach, create_app
 from models.user import Role
-from tests.integration.door import Door, served, settings_for
+from tests.integration.door import PROTOCOL, Door, served, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -61,5 +63,8 @@ async def test_a_mount_without_an_engine_says_so(tmp_path: Path) -> None:
         door = Door(engine=None, address=address, path="/trading")  # type: ignore[arg-type]
         async with door.client() as client:
             response = await client.http.post("/graphql", json={"query": "{ __typename }"})
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://{address}/trading/graphql", subprotocols=[PROTOCOL], proxy=None)
+    assert refused.value.response.status_code == 503
     assert response.status_code == 503
     assert "gql.app.attach" in response.json()["errors"][0]["message"]

@@ -12,7 +12,9 @@ from websockets.frames import Frame, Opcode
 from engine.actor import SYSTEM
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
-from gql import events, operations, serving, websocket
+from engine.runtime import Engine
+from engine.security.tokens import Tokens
+from gql import events, operations, running, serving, websocket
 from gql.compiled import Plan
 from gql.serving import head_of_text
 from gql.shared import seen_by
@@ -20,7 +22,8 @@ from models.event import EventType
 from models.user import ApiToken, Role
 from tests.integration.door import EVENTS, PATIENCE_S, SUBMIT, Door, Socket, an_order, running_door
 from tests.ledgers import happened
-from tests.live.raw import RawSocket
+from tests.live.raw import CLOSE, RawSocket
+from tests.servers import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -148,6 +151,54 @@ async def test_equal_filters_are_asked_once_for_an_event(door: Door, monkeypatch
         for socket in (one, other):
             assert (await socket.next("1", "events"))["event"]["id"] == event.id
     assert asked.count(event.id) == 1
+
+
+async def test_who_was_signed_out_elsewhere_is_told_nothing_that_came_after(
+    tmp_path: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process revokes, and something happens; both come in one message of the wire."""
+    heard: list[Event] = []
+    monkeypatch.setattr(Engine, "_committed", lambda engine, events: heard.extend(events))  # elsewhere
+
+    def hear(engine: Engine) -> None:
+        engine._heard(tuple(heard))
+        heard.clear()
+
+    async with running_door(tmp_path, redis_url=redis_server.url) as door:
+        hear(door.engine)
+        token = await door.token("ann")
+        hear(door.engine)
+        socket = await RawSocket.signed_in(_port(door), token)
+        socket.subscribe(PAYLOADS)
+        await _subscribers(door, 1)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(Tokens, "_forget", lambda tokens, token_id: None)
+            for row in await ApiToken.filter(user__name="ann"):
+                await door.engine.tokens.revoke(SYSTEM, row.id)
+        await door.token("ann")
+        hear(door.engine)
+        opcode, said = await socket.receive()
+        assert (opcode, int.from_bytes(said[:2])) == (CLOSE, 4401)
+        socket.abort()
+
+
+async def test_so_many_selections_share_a_batch_and_no_more(
+    door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bound each has its own made, and is sent it all the same."""
+    for room in (operations, running):
+        monkeypatch.setattr(room, "MOST_PAYLOADS", 1)
+    token = await door.token("olga", Role.RISK_OFFICER)
+    sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
+    for socket, length in zip(sockets, (1, 1, 2, 3), strict=True):
+        socket.subscribe(PAYLOADS, "i" * length)
+    await _subscribers(door, 4)
+    event = await _happens(door)
+    told = [json.loads((await socket.receive())[1]) for socket in sockets]
+    assert [each["id"] for each in told] == ["i", "i", "ii", "iii"]
+    assert [each["payload"]["data"]["events"]["event"]["id"] for each in told] == [event.id] * 4
+    for socket in sockets:
+        socket.abort()
 
 
 async def test_a_revoked_token_leaves_the_group_at_once(door: Door) -> None:

@@ -9,9 +9,11 @@ from engine.ledger import journal
 from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.ledger.ledger import Ledger
-from engine.live.groups import AT_ONCE, Batch, Push
+from engine.ledger.unit import Unit
+from engine.live.groups import AT_ONCE, BYTES_AT_ONCE, Batch, Push
 from engine.live.hub import Hub
 from engine.live.subscription import BUFFER_SIZE, Delivered, Lagged, Subscription
+from models.event import EventType
 from tests.unit.live.ledgers import followed, write_facts
 
 pytestmark = pytest.mark.anyio
@@ -85,6 +87,22 @@ async def test_a_waiting_reader_is_handed_facts_without_being_woken(ledger: Ledg
         assert [len(batch.events) for batch in client.batches] == [AT_ONCE, 1, 1]
         assert client.subscription.at_once is not None  # still waiting
         assert (sum(told), hub.deliveries) == (AT_ONCE + 2, AT_ONCE + 2)
+
+
+async def test_large_facts_are_handed_on_one_by_one(hub: Hub, ledger: Ledger) -> None:
+    """So that a peer which turns out to take nothing has little in its buffer."""
+    client = Client(hub.subscribe(everything))
+    await client.waits()
+
+    async def work(unit: Unit) -> None:
+        for _ in range(3):
+            unit.emit(EventType.USER_ACTION, {"action": "TEST", "words": "x" * (BYTES_AT_ONCE - 2_000)})
+        unit.emit(EventType.USER_ACTION, {"action": "TEST"})
+        unit.emit(EventType.USER_ACTION, {"action": "TEST", "words": "x" * BYTES_AT_ONCE})
+
+    await ledger.write(work)
+    assert [len(batch.events) for batch in client.batches] == [1, 1, 2, 1]
+    assert client.seen == [1, 2, 3, 4, 5]
 
 
 async def test_those_of_a_group_share_what_is_made_of_facts(hub: Hub, ledger: Ledger) -> None:

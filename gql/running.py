@@ -1,4 +1,4 @@
-"""Live items that are sent as they happen, without their subscriber's task being woken; used by the sockets."""
+"""The operations that run on a socket, and how their live items are sent without their tasks' being woken."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from engine.live.groups import Batch
 from gql.messages import NEXT_SUFFIX
 from gql.operations import Operation
 from gql.serving import Texts, head_of_text
-from gql.shared import Shared
+from gql.shared import MOST_PAYLOADS, Shared
 
 NOW = "now"  # under which the moment is kept at which a batch is sent
 
@@ -34,7 +34,7 @@ class Running:
 class Pushed:
     """Sends the items of one subscription. What several are sent alike is made once, by plan."""
 
-    __slots__ = ("_expires_at", "_item_of", "_key", "_operation", "_prefix", "_running", "_write")
+    __slots__ = ("_expires_at", "_item_of", "_key", "_operation", "_prefix", "_running", "_texts", "_write")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Pushed:
         prefix: bytes,
         item_of: Callable[[Event], Shared],
     ) -> None:
+        self._texts = texts
         self._write = texts.write_now
         self._running = running
         self._operation = operation
@@ -61,7 +62,11 @@ class Pushed:
             return False
         parts = made.get(self._key)
         if parts is None:
-            parts = made[self._key] = self._parts_of(batch)
+            if not self._texts.takes_now():
+                return False
+            parts = self._parts_of(batch)
+            if len(made) < MOST_PAYLOADS:
+                made[self._key] = parts
         if len(parts) == 1:
             [(head, rest)] = parts
             return self._write(head + prefix + rest)
