@@ -48,7 +48,7 @@ async def rests(client: Client, order_id: str) -> None:
     """Wait until an order is at the venue; one that a stop meets before is taken back without being one of its own."""
     async with asyncio.timeout(PATIENCE_S):
         asked = "query ($id: ID!) { order(id: $id) { status } }"
-        while (await client.ask(asked, id=order_id))["order"]["status"] == "CREATED":
+        while (await client.ask(asked, id=order_id))["order"]["status"] == "CREATED":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
