@@ -184,8 +184,10 @@ class Execution:
             return order.reason or "cancelled"
         if order.expires_at is not None and order.expires_at <= self._clock.now():
             return "the order timed out before it could be sent"
-        halt = self._halts.blocks(order)
-        return f"trading is stopped: {halt.reason}" if halt else None
+        if (halt := self._halts.blocks(order)) is None:
+            return None
+        self._halts.meet(halt, order.id)
+        return f"trading is stopped: {halt.reason}"
 
     def _take_over(self, known: VenueOrderState) -> None:
         """Record what the venue knows of an order as if it were reported now; repeats change nothing."""

@@ -69,6 +69,7 @@ class Halts:
     def __init__(self) -> None:
         self._active: dict[str, ActiveHalt] = {}
         self._latched: dict[str, ActiveHalt] = {}
+        self._met: dict[str, list[str]] = {}  # orders that a latch met, by its id
         self._lifted: deque[str] = deque(maxlen=LIFTED_REMEMBERED)
 
     def load(self, halts: Iterable[Halt]) -> None:
@@ -78,6 +79,16 @@ class Halts:
     def latch(self, halt: ActiveHalt) -> None:
         """Stop at once, before anything is written."""
         self._latched[halt.id] = halt
+        self._met[halt.id] = []
+
+    def meet(self, halt: ActiveHalt, order_id: str) -> None:
+        """Note an order that is taken back because of a latch: when its stop is recorded, it may work no more."""
+        if (met := self._met.get(halt.id)) is not None:
+            met.append(order_id)
+
+    def met(self, latched_id: str) -> list[str]:
+        """Answer the orders that were taken back because of a latch."""
+        return self._met.get(latched_id, [])
 
     def confirm(self, latched_id: str, halt: Halt) -> None:
         """Replace a latch by the stop the ledger now holds, without a moment in between.
@@ -86,11 +97,12 @@ class Halts:
         """
         if halt.id not in self._lifted:
             self._active[halt.id] = ActiveHalt.of(halt)
-        self._latched.pop(latched_id, None)
+        self.unlatch(latched_id)
 
     def unlatch(self, halt_id: str) -> None:
         """Undo a latch whose stop was refused."""
         self._latched.pop(halt_id, None)
+        self._met.pop(halt_id, None)
 
     def follow(self, events: Sequence[Event]) -> None:
         """Take stops and resumes of any process as they are committed."""

@@ -222,9 +222,8 @@ class KillSwitch:
             recorded = _Recorded(halt)
             event = stop_event(unit, halt, await _owner_of(unit, halt.scope, halt.target))
             recorded.paused = await _pause_strategies(unit, request, event)
-            recorded.order_ids = [
-                order.id for order in await _working_in(unit, request.scope, request.target)
-            ]
+            working = [order.id for order in await _working_in(unit, request.scope, request.target)]
+            recorded.order_ids = list(dict.fromkeys([*self._halts.met(latch.id), *working]))
             paused = [strategy.id for strategy in recorded.paused]
             before = (halt.report or {}).get("pausedStrategies", [])
             halt.report = {"working": recorded.order_ids, "pausedStrategies": [*before, *paused]}

@@ -1,6 +1,5 @@
 """The emergency stop through the door: who may stop what, what it reports, and resuming."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from models.audit import AuditEntry
 from models.user import Role
-from tests.integration.door import PATIENCE_S, Client, Door, running_door
+from tests.integration.door import Door, running_door
 
 pytestmark = pytest.mark.anyio
 
@@ -44,14 +43,6 @@ mutation Rest($id: String!) {
 """
 
 
-async def rests(client: Client, order_id: str) -> None:
-    """Wait until an order is at the venue; one that a stop meets before is taken back without being one of its own."""
-    async with asyncio.timeout(PATIENCE_S):
-        asked = "query ($id: ID!) { order(id: $id) { status } }"
-        while (await client.ask(asked, id=order_id))["order"]["status"] == "CREATED":  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     """A door on a new ledger."""
@@ -63,7 +54,6 @@ async def test_a_stop_cancels_what_works_and_refuses_what_comes(door: Door) -> N
     """Each working order is told, new ones are denied by name, and resuming lifts it."""
     async with door.signed_in("ann") as ann, door.signed_in("rita", Role.RISK_OFFICER) as rita:
         order = (await ann.ask(RESTING, id="r-1"))["submitOrder"]["order"]["id"]
-        await rests(ann, order)
         report = (await rita.ask(STOP, scope="ALL"))["emergencyStop"]
         assert report["__typename"] == "EmergencyStopReport", report
         assert report["cancelled"] == [{"id": order, "status": "CANCELLED"}]

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -186,6 +187,46 @@ async def test_a_stop_holds_before_it_can_be_written(
             assert isinstance(await asyncio.wait_for(stopping, 10), Refusal)
         await desk.execution.send_order(created)
         assert len(venue.sent) == sent
+
+
+class UnmetHalts(Halts):
+    """Broken: remembers nothing of the orders that a latch keeps from being sent."""
+
+    def meet(self, halt: ActiveHalt, order_id: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("kind", "told"), [(Halts, 1), (UnmetHalts, 0)], ids=["ours", "unmet"])
+@pytest.mark.parametrize("moment", [EventType.ORDER_CREATED, EventType.ORDER_SUBMITTED])
+async def test_an_order_that_the_latch_took_back_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Halts], told: int, moment: EventType
+) -> None:
+    """It worked when the stop was pressed, though it had ended when the stop was recorded: on its way, or before."""
+    monkeypatch.setattr("tests.trading_desk.Halts", kind)
+    record = KillSwitch._record
+    pressed = list[asyncio.Task[StopReport | Refusal]]()
+
+    async def record_late(switch: KillSwitch, *given: Any) -> Any:
+        async with asyncio.timeout(30):
+            while await Order.filter(status__in=list(WORKING)).exists():  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+        return await record(switch, *given)
+
+    async with opened_desk(tmp_path, venue=SpyVenue()) as desk:
+
+        def press(events: Sequence[Event]) -> None:
+            if any(event.type is moment for event in events):
+                pressed.append(asyncio.create_task(desk.kill_switch.stop(OFFICER, EVERYTHING)))
+
+        monkeypatch.setattr(KillSwitch, "_record", record_late)
+        desk.ledger.after_commit(press)
+        desk.quote(IBM="100")
+        await desk.orders.submit(await desk.user(), limit("1", quantity="1"))
+        await desk.settle()
+        report = await pressed[0]
+        assert isinstance(report, StopReport)
+        assert len(report.cancelled) == told
+        assert (report.failed, report.unknown, desk.venue.sent) == ((), (), [])
 
 
 @asynccontextmanager
