@@ -12,6 +12,7 @@ implementation of sockets, and on another loop.
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -71,6 +72,7 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
     """Serve until the process is ended."""
     os.sched_setaffinity(0, {SERVER_CORE})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    logging.disable()  # stock prints a traceback for each subscriber that leaves
     listener = socket.socket(
         proto=socket.IPPROTO_TCP
     )  # asyncio turns off waiting for more bytes where it is named
