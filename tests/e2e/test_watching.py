@@ -338,7 +338,10 @@ def test_the_command_explains_itself() -> None:
 def test_fills_are_printed_once_across_kills_of_the_script(
     start_engine: StartEngine, tmp_path: Path, watch: Watch
 ) -> None:
-    """Its cursor is in a file from the first moment: what fills while it is away comes when it is back."""
+    """Its cursor is in a file from the first moment: what fills while it is away comes when it is back.
+
+    A kill between a fill's line and its cursor would have it printed again: the cursor is kept behind what is done.
+    """
     engine = start_engine("--no-demo", "--speed", "5")
     kept, settings = tmp_path / "fills.cursor", {"TRADING_ENGINE_URL": engine.url}
     settings["TRADING_ENGINE_TOKEN"] = engine.token("ann")
@@ -346,8 +349,9 @@ def test_fills_are_printed_once_across_kills_of_the_script(
     seen: list[str] = []
     with client_of(engine.url, settings["TRADING_ENGINE_TOKEN"]) as client:
         for number in range(3):
+            before = kept.read_text() if number else ""
             watching = watch(engine, command=command, **settings)
-            until(kept.exists, "it follows")
+            until(lambda before=before: kept.exists() and kept.read_text() != before, "its cursor moves")  # type: ignore[misc]
             if number:
                 until(lambda watching=watching: watching.lines, "what filled while it was away comes")  # type: ignore[misc]
             watching.kill()
