@@ -9,9 +9,10 @@ from gql.alerts import AlertMutations, AlertQueries, AlertSubscriptions
 from gql.audit import AuditQueries
 from gql.configuration import ConfigMutations, ConfigQueries
 from gql.dead_letters import DeadLetterQueries
-from gql.events import EventMutations, EventQueries, EventSubscriptions
+from gql.events import EventMutations, EventQueries
 from gql.guard import guard
 from gql.health import HealthQueries, HealthSubscriptions
+from gql.live_events import EventSubscriptions
 from gql.market import MarketQueries, MarketSubscriptions
 from gql.metrics import MetricQueries, MetricSubscriptions
 from gql.orders import OrderMutations, OrderQueries, OrderSubscriptions

@@ -14,7 +14,7 @@ from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.runtime import Engine
 from engine.security.tokens import Tokens
-from gql import events, operations, running, serving, websocket
+from gql import live_events, operations, running, serving, websocket
 from gql.compiled import Plan
 from gql.serving import head_of_text
 from gql.shared import seen_by
@@ -43,7 +43,7 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     noted, complete = list[str](), Plan.complete
 
     def counting(self: Plan, value: Any, *rest: Any) -> dict[str, Any]:
-        if isinstance(value, events.EventDelivery):
+        if isinstance(value, live_events.EventDelivery):
             noted.append(str(value.event.id))
         return complete(self, value, *rest)
 
@@ -142,7 +142,7 @@ async def test_equal_filters_are_asked_once_for_an_event(door: Door, monkeypatch
 
         return seen_by(viewer, key, noted, common)
 
-    monkeypatch.setattr(events, "seen_by", noting)
+    monkeypatch.setattr(live_events, "seen_by", noting)
     token = await door.token("olga", Role.RISK_OFFICER)
     async with door.socket(token) as one, door.socket(token) as other:
         await following(one, filter={"types": ["USER_ACTION", "ORDER_CREATED"]})
