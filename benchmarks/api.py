@@ -36,11 +36,7 @@ Medians = Mapping[str, Figures]
 def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
     """Measure and print."""
     rounds = max(rounds, LEAST_ROUNDS)
-    print(
-        f"\nThe door: medians of {rounds} rounds of {round_s:g} s, interleaved; server and load on a core each"
-    )
-    if not can_compare():
-        print("  left out: server and load need a core each")
+    if not _begins("The door", rounds, round_s):
         return
     with tempfile.TemporaryDirectory() as folder:
         requests = _measure_requests(Path(folder), rounds, round_s)
@@ -57,15 +53,21 @@ def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
 def measure_settings(rounds: int, round_s: float, subscribers: int) -> None:
     """Measure and print what uvicorn's implementations of sockets and the loops leave to be had, with ready answers."""
     rounds = max(rounds, LEAST_ROUNDS)
-    print(
-        f"\nuvicorn's settings, with ready answers: medians of {rounds} rounds of {round_s:g} s, interleaved"
-    )
-    if not can_compare():
-        print("  left out: server and load need a core each")
+    if not _begins("uvicorn's settings, with ready answers", rounds, round_s):
         return
     with tempfile.TemporaryDirectory() as folder:
         _measure_requests(Path(folder) / "requests", rounds, round_s, SETTINGS, [SMALL])
         _measure_subscribers(Path(folder), rounds, round_s, subscribers, 1, SETTINGS)
+
+
+def _begins(title: str, rounds: int, round_s: float) -> bool:
+    """Print what follows, and tell whether it can be measured here."""
+    print(
+        f"\n{title}: medians of {rounds} rounds of {round_s:g} s, interleaved; server and load on a core each"
+    )
+    if not can_compare():
+        print("  left out: server and load need a core each")
+    return can_compare()
 
 
 def _aims(

@@ -207,9 +207,8 @@ class Engine:
             self.tail.consumer(follow)
         self._tasks.append(asyncio.create_task(self._mark_journal(), name="journal-mark"))
         if self.live_tail is not self.tail:
-            self.live_tail.consumer(
-                self.tokens.follow
-            )  # who is signed out is told nothing that happens after it
+            # Who is signed out is told nothing that happens after it.
+            self.live_tail.consumer(self.tokens.follow)
         self.live_tail.consumer(self.hub.follow)
         self.hub.start(position)
         await self.tail.start(position)

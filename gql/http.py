@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from graphql import GraphQLError, OperationType
 from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +21,6 @@ from gql.operations import OperationRequest, Operations, Unprepared
 from gql.responses import (
     Answer,
     BodyTooLarge,
-    Disconnected,
     decoded,
     error_response,
     json_response,
@@ -149,7 +149,7 @@ async def read_request(scope: Scope, receive: Receive, headers: Headers, most_by
     except GraphQLError as error:
         content = {"errors": shown([error], "", ErrorCode.BAD_USER_INPUT)}
         raise UnreadableRequest(json_response(content, 400, media_type_of(headers))) from None
-    except Disconnected:
+    except ClientDisconnect:
         raise UnreadableRequest(Response(status_code=400)) from None
 
 

@@ -98,10 +98,9 @@ class Document:
     step: ErrorCode  # in which it was refused
     conditions: tuple[str, ...] = ()
     plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
-    asked: set[tuple[object, ...]] = field(default_factory=set)  # for once, so far
-    meant: dict[str | None, OperationDefinitionNode] = field(
-        default_factory=dict
-    )  # operations, by what asks for them
+    asked: set[tuple[object, ...]] = field(default_factory=set)  # once so far: the keys of plans to come
+    # Operations, by what asks for them.
+    meant: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
 
 
 class Operations:
@@ -163,7 +162,7 @@ class Operations:
     ) -> Plan | None:
         """Answer the plan of an operation; nothing where it is left to graphql-core.
 
-        That is what a query that is asked for once costs least with: compiling takes as long as some executions do.
+        A query is compiled when it is asked for again: compiling takes as long as some executions do.
         """
         named = [variables.coerced.get(name) for name in document.conditions]
         key = (id(operation), *named)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -26,10 +27,6 @@ class BodyTooLarge(Exception):
 
     def __init__(self, most_bytes: int) -> None:
         super().__init__(f"the body is longer than {most_bytes} bytes")
-
-
-class Disconnected(Exception):
-    """The client went before its body was whole."""
 
 
 def encoded(content: object) -> bytes:
@@ -89,7 +86,7 @@ def error_response(
 
 
 async def read_body(receive: Receive, headers: Headers, most_bytes: int) -> bytes:
-    """Read a body up to a bound. Raises BodyTooLarge as soon as it is known to be longer, and Disconnected."""
+    """Read a body up to a bound. Raises BodyTooLarge as soon as it is known to be longer, and ClientDisconnect."""
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:20]) > most_bytes:
         raise BodyTooLarge(most_bytes)
@@ -97,7 +94,7 @@ async def read_body(receive: Receive, headers: Headers, most_bytes: int) -> byte
     while not is_whole:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > most_bytes:
             raise BodyTooLarge(most_bytes)

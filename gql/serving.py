@@ -196,11 +196,8 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def _refuse(self, answer: bytes) -> None:
         cycle: RequestResponseCycle | None = self.cycle
-        if (
-            cycle is not None
-            and cycle.response_started
-            and not (cycle.response_complete and self._is_in_head)
-        ):
+        is_between = cycle is None or (cycle.response_complete and self._is_in_head)
+        if cycle is not None and cycle.response_started and not is_between:
             self.transport.abort()  # it is answered, or about to be: another answer would be taken for the next one's
             return
         self.transport.write(answer)
@@ -229,8 +226,6 @@ async def _write_answer(cycle: RequestResponseCycle, headers: bytes, body: bytes
 class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
     """WebSockets. What uvicorn leaves to the application to bound, but never shows it, is bounded here."""
 
-    _is_paused = False
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._pace = Pace(FRAMES_PER_S, FRAMES_AT_ONCE)
@@ -248,21 +243,13 @@ class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):
             await self.writable.wait()
 
     def takes_now(self) -> bool:
-        return not (self._is_paused or self.disconnected or self.close_sent or self.transport.is_closing())
+        return self.writable.is_set() and not self._is_over
 
     def write_now(self, frames: bytes) -> bool:
-        if self._is_paused or self.disconnected or self.close_sent or self.transport.is_closing():
+        if not self.takes_now():
             return False
         self.transport.write(frames)
         return True
-
-    def pause_writing(self) -> None:
-        self._is_paused = True
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self._is_paused = False
-        super().resume_writing()
 
     @property
     def _is_over(self) -> bool:

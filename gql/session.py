@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -12,7 +12,7 @@ from engine.security.bearer import Viewer
 from gql.errors import ErrorCode
 from gql.http import SIGN_IN_FIRST
 from gql.identity import SESSION_COOKIE, headers_of, secret_of, viewer_of
-from gql.responses import BodyTooLarge, Disconnected, decoded, json_response, read_body
+from gql.responses import BodyTooLarge, decoded, json_response, read_body
 from gql.scalars import serialise_moment
 
 
@@ -67,7 +67,7 @@ async def _code_of(request: Request, most_bytes: int) -> str | Response:
         body = decoded(await read_body(request.receive, headers_of(request.scope), most_bytes))
     except BodyTooLarge as large:
         return _refused(413, ErrorCode.LIMIT_EXCEEDED, str(large))
-    except (ValueError, Disconnected):
+    except (ValueError, ClientDisconnect):
         return _refused(400, ErrorCode.BAD_USER_INPUT, "the body: must be JSON in UTF-8")
     code = body.get("code") if isinstance(body, dict) else None
     if not isinstance(code, str) or not code:

@@ -251,9 +251,8 @@ class Session:
             log.debug("socket_gone", request_id=context.request_id)
         finally:
             running.is_over = True
-            if (
-                self._running.get(message.id) is running
-            ):  # after a `complete` the id may be somebody else's already
+            # After a `complete` the id may be somebody else's already.
+            if self._running.get(message.id) is running:
                 del self._running[message.id]
 
     async def _last_word(self, message: Subscribe, context: Context, running: Running) -> bytes:

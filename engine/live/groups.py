@@ -9,13 +9,8 @@ from engine.ledger.event import Event
 AT_ONCE = 32  # facts that are handed on together,
 BYTES_AT_ONCE = 64 * 1024  # or fewer, where they are that large
 
-TELLING = (
-    "entity_id",
-    "correlation_id",
-    "user_id",
-    "symbol",
-    "type",
-)  # attributes, by how much they tell apart
+# Attributes, by how much they tell apart.
+TELLING = ("entity_id", "correlation_id", "user_id", "symbol", "type")
 
 Predicate = Callable[[Event], bool]
 Push = Callable[["Batch"], bool]  # hands facts on, all of them or none, and tells which
