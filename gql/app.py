@@ -39,9 +39,8 @@ from gql.operations import Operations
 from gql.pages import page_routes
 from gql.presence import Presence
 from gql.probes import Probes, healthz
-from gql.responses import error_response
+from gql.responses import Answer, error_response
 from gql.schema import guarded_schema
-from gql.serving import WRITE_ANSWER
 from gql.session import SessionEndpoint
 from gql.stream import GraphQLOverSSE
 from gql.websocket import GraphQLOverWebSocket, deny
@@ -74,8 +73,20 @@ class Door(Starlette):
             scope["app"] = self
             await self._answer(self.direct, scope, receive, send)
         else:
-            scope.get("extensions", {}).pop(WRITE_ANSWER, None)  # it would pass by what adds headers
             await super().__call__(scope, receive, send)
+
+    def at_once(self, scope: Scope, body: bytes) -> Answer | None:
+        """Answer a POST to `/graphql` that is here as a whole, if nothing has to be waited for.
+
+        Else `scope` is to be served as ever: whatever else is to be said of it is said there, defects included.
+        """
+        if self.direct is None:
+            return None
+        scope["app"] = self
+        try:
+            return self.direct.at_once(scope, body)
+        except Exception:
+            return None
 
     async def _serve_socket(self, socket: WebSocket) -> None:
         try:

@@ -17,7 +17,7 @@ from engine.runtime import Engine
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.identity import Headers, headers_of, known_viewer_of, request_id_of, secret_of, viewer_of
-from gql.operations import OperationRequest, Operations, Unprepared
+from gql.operations import Operation, OperationRequest, Operations, Unprepared
 from gql.responses import (
     Answer,
     BodyTooLarge,
@@ -29,12 +29,13 @@ from gql.responses import (
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+BEGUN = "quantum_leap.begun"  # the extension of a scope in which an operation stands that goes on
 LONGEST_KEPT = 200  # characters of an Accept header whose meaning is remembered
 SIGN_IN_FIRST = "sign in first: send a bearer token, or open a sign-in link (trading-engine open)"
 
 
-class UnreadableRequest(Exception):
-    """A request that is no GraphQL request at all, with the answer that says why."""
+class NoOperation(Exception):
+    """A request of which no operation comes, with the answer that says why."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -53,35 +54,61 @@ class GraphQLOverHTTP:
         answer = await self.answer_to(scope, receive)
         await answer(scope, receive, send)
 
+    def at_once(self, scope: Scope, body: bytes) -> Answer | None:
+        """Answer a POST that is here as a whole, where nothing is waited for or refused; else it is for `answer_to`.
+
+        What was begun of its operation is left in the scope: it goes on from there.
+        """
+        engine, headers = self._engine_of(scope), headers_of(scope)
+        viewer = known_viewer_of(engine, secret_of(headers))
+        if viewer is None or len(body) > engine.settings.max_body_bytes:
+            return None
+        context = Context(engine, viewer, request_id_of(headers))
+        try:
+            _check_body(headers)
+            operation = self._operations.prepare(_asked(body), context)
+        except (NoOperation, GraphQLError, Unprepared):
+            return None
+        payload = operation.at_once() if operation.kind is OperationType.QUERY else None
+        if payload is not None:
+            return Answer(payload, media_type_of(headers), context.request_id)
+        scope["extensions"][BEGUN] = operation
+        return None
+
     async def answer_to(self, scope: Scope, receive: Receive) -> Answer | Response:
         """Answer what is to be sent."""
         engine, headers = self._engine_of(scope), headers_of(scope)
+        media_type = media_type_of(headers)
+        begun: Operation | None = scope.get("extensions", {}).pop(BEGUN, None)
+        try:
+            operation = begun or await self._prepared(scope, receive, engine, headers)
+        except NoOperation as refused:
+            return refused.response
+        answer = await self._run(operation, scope["method"], media_type)
+        if isinstance(answer, Response):
+            answer.headers["x-request-id"] = operation.context.request_id
+        return answer
+
+    async def _prepared(self, scope: Scope, receive: Receive, engine: Engine, headers: Headers) -> Operation:
+        """Read and prepare what is asked. Raises NoOperation."""
         media_type, secret = media_type_of(headers), secret_of(headers)
         viewer = known_viewer_of(engine, secret) or await viewer_of(engine, secret)
         if viewer is None:
-            return unauthenticated(media_type)
-        try:
-            asked = await read_request(scope, receive, headers, engine.settings.max_body_bytes)
-        except UnreadableRequest as unreadable:
-            return unreadable.response
+            raise NoOperation(unauthenticated(media_type))
+        asked = await read_request(scope, receive, headers, engine.settings.max_body_bytes)
         # The proof may have ended before the body did.
         viewer = known_viewer_of(engine, secret) or await viewer_of(engine, secret)
         if viewer is None:
-            return unauthenticated(media_type)
+            raise NoOperation(unauthenticated(media_type))
         context = Context(engine, viewer, request_id_of(headers))
-        answer = await self._run(scope["method"], asked, context, media_type)
-        if isinstance(answer, Response):
-            answer.headers["x-request-id"] = context.request_id
-        return answer
-
-    async def _run(
-        self, method: str, asked: OperationRequest, context: Context, media_type: str
-    ) -> Answer | Response:
-        refused = 400 if media_type == GRAPHQL_JSON else 200
         try:
-            operation = self._operations.prepare(asked, context)
+            return self._operations.prepare(asked, context)
         except Unprepared as unprepared:
-            return json_response({"errors": unprepared.errors}, refused, media_type)
+            said = {"errors": unprepared.errors}
+            response = json_response(said, _refused(media_type), media_type, x_request_id=context.request_id)
+            raise NoOperation(response) from None
+
+    async def _run(self, operation: Operation, method: str, media_type: str) -> Answer | Response:
         if method != "POST" and operation.kind is not OperationType.QUERY:
             said = "only queries go by GET; send a mutation by POST"
             response = error_response(405, ErrorCode.BAD_USER_INPUT, said, media_type)
@@ -89,8 +116,13 @@ class GraphQLOverHTTP:
             return response
         if operation.kind is OperationType.SUBSCRIPTION:
             said = "subscriptions go over the WebSocket at /graphql or over /graphql/stream"
-            return error_response(refused, ErrorCode.BAD_USER_INPUT, said, media_type)
-        return Answer(await operation.run(), media_type, context.request_id)
+            return error_response(_refused(media_type), ErrorCode.BAD_USER_INPUT, said, media_type)
+        return Answer(await operation.run(), media_type, operation.context.request_id)
+
+
+def _refused(media_type: str) -> int:
+    """Answer the status of a request whose execution never began."""
+    return 400 if media_type == GRAPHQL_JSON else 200
 
 
 def media_type_of(headers: Headers) -> str:
@@ -137,20 +169,24 @@ def unauthenticated(media_type: str = JSON) -> Response:
 
 
 async def read_request(scope: Scope, receive: Receive, headers: Headers, most_bytes: int) -> OperationRequest:
-    """Read what is asked. Raises UnreadableRequest with the answer where it cannot be read."""
+    """Read what is asked. Raises NoOperation with the answer where it cannot be read."""
     try:
         if scope["method"] == "GET":
             return OperationRequest.of(_of_parameters(scope["query_string"]))
         _check_body(headers)
-        return OperationRequest.of(_json(await read_body(receive, headers, most_bytes), "the body"))
+        return _asked(await read_body(receive, headers, most_bytes))
     except BodyTooLarge as large:
         said = error_response(413, ErrorCode.LIMIT_EXCEEDED, str(large), media_type_of(headers))
-        raise UnreadableRequest(said) from None
+        raise NoOperation(said) from None
     except GraphQLError as error:
         content = {"errors": shown([error], "", ErrorCode.BAD_USER_INPUT)}
-        raise UnreadableRequest(json_response(content, 400, media_type_of(headers))) from None
+        raise NoOperation(json_response(content, 400, media_type_of(headers))) from None
     except ClientDisconnect:
-        raise UnreadableRequest(Response(status_code=400)) from None
+        raise NoOperation(Response(status_code=400)) from None
+
+
+def _asked(body: bytes) -> OperationRequest:
+    return OperationRequest.of(_json(body, "the body"))
 
 
 def _of_parameters(query_string: bytes) -> dict[str, object]:
@@ -162,17 +198,17 @@ def _of_parameters(query_string: bytes) -> dict[str, object]:
 
 
 def _check_body(headers: Headers) -> None:
-    """Look at what is said of a body. Raises UnreadableRequest where it is of no kind that can be read."""
+    """Look at what is said of a body. Raises NoOperation where it is of no kind that can be read."""
     kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
     if kind != JSON:
         said = error_response(415, ErrorCode.BAD_USER_INPUT, f"Content-Type: must be {JSON}")
-        raise UnreadableRequest(said)
+        raise NoOperation(said)
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
     if encoding != "identity":
         said = error_response(
             415, ErrorCode.BAD_USER_INPUT, f"Content-Encoding: {encoding[:20]} is not taken"
         )
-        raise UnreadableRequest(said)
+        raise NoOperation(said)
 
 
 def _json(text: bytes, name: str) -> object:

@@ -114,6 +114,5 @@ def _delivery(context: Context, event: Event) -> EventDelivery:
     if delivery is None:
         told = TradingEvent.of(event, context)
         delivery = EventDelivery(cursor=told.cursor, event=told)
-        delivery.payloads = {}
         _newest.keep(place, delivery)
     return delivery

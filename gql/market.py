@@ -9,12 +9,14 @@ from typing import Annotated
 
 import strawberry
 
+from engine.market.quotes import MAX_SYMBOLS
 from engine.market.quotes import Quote as MarketQuote
 from engine.runtime import Engine
 from engine.trading.portfolio import STALE_AFTER_REFRESHES
 from gql.context import Info
 from gql.fields import query, subscription
 from gql.inputs import LONGEST_SYMBOL, some
+from gql.shared import Shared
 
 MOST_SYMBOLS = 100  # asked for by name
 QUOTE_TOPIC = "quote:"
@@ -25,7 +27,7 @@ Symbols = Annotated[
 
 
 @strawberry.type(description="The latest bar of a symbol. Two clocks: the market's and ours.")
-class Quote:
+class Quote(Shared):
     symbol: str = strawberry.field(description="What is priced.")
     last: Decimal = strawberry.field(description="The last price: the bar's close.")
     previous_close: Decimal | None = strawberry.field(
@@ -42,6 +44,17 @@ class Quote:
 
     @classmethod
     def of(cls, quote: MarketQuote, stale: bool) -> "Quote":
+        """Answer a quote as it is told: made once, because lists are full of those that have not moved."""
+        last, told = _told.get(quote.symbol, (None, None))
+        if told is None or last is not quote or told.stale is not stale:
+            if len(_told) >= MAX_SYMBOLS:
+                _told.clear()
+            told = cls._made(quote, stale)
+            _told[quote.symbol] = quote, told
+        return told
+
+    @classmethod
+    def _made(cls, quote: MarketQuote, stale: bool) -> "Quote":
         return cls(
             symbol=quote.symbol,
             last=quote.last,
@@ -55,6 +68,9 @@ class Quote:
             source=quote.source,
             stale=stale,
         )
+
+
+_told: dict[str, tuple[MarketQuote, Quote]] = {}
 
 
 def quotes_of(engine: Engine, symbols: Iterable[str] | None) -> list[Quote]:
@@ -89,12 +105,12 @@ class MarketSubscriptions:
             for quote in quotes_of(engine, wanted):
                 yield quote
             async for topic, value in moved:
-                quote_now = _told(value) or engine.quotes.get(topic.removeprefix(QUOTE_TOPIC))
+                quote_now = _quote_of(value) or engine.quotes.get(topic.removeprefix(QUOTE_TOPIC))
                 if quote_now is not None:
                     yield Quote.of(quote_now, stale=False)
 
 
-def _told(value: object) -> MarketQuote | None:
+def _quote_of(value: object) -> MarketQuote | None:
     """Read a quote as telemetry carries it: from this process as it is, over the wire as JSON has it."""
     if not isinstance(value, Mapping) or not {field.name for field in fields(MarketQuote)} <= set(value):
         return None

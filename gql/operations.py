@@ -32,14 +32,13 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from gql.compiled import Late, Plan, Uncovered, compile_operation, conditional_variables, replaying
+from gql.compiled import Late, Plan, Run, Uncovered, compile_operation, conditional_variables, replaying
 from gql.context import Context
 from gql.errors import ErrorCode, coded, shown
 from gql.limits import MAX_CHARACTERS, MAX_TOKENS, Limits
 from gql.persisted import Persisted
 from gql.reading import READING, make_replayable
 from gql.responses import encoded
-from gql.shared import MOST_PAYLOADS, Shared
 
 LONGEST_KEPT = 20_000  # characters of a document that is remembered, and compiled
 MOST_KEPT = 512  # documents that are; beyond, the one asked for longest ago goes
@@ -218,23 +217,33 @@ class Operation:
     context: Context
     variables: VariableValues
     plan: Plan | None
+    _begun: Run | None = None
 
     @property
     def kind(self) -> OperationType:
         """Answer whether this is a query, a mutation or a subscription."""
         return self.definition.operation
 
+    def at_once(self) -> Payload | None:
+        """Execute what has nothing to wait for; nothing where it has: `run` goes on from here."""
+        if self.plan is None:
+            return None
+        self._begun = self.plan.begin(self.context, self.variables)
+        data = self._begun.at_once()
+        return None if data is None else self._compiled(data)
+
     async def run(self) -> Payload:
         """Execute a query or a mutation. A query that takes too long is cut short; a mutation never is."""
+        if self._begun is None and (payload := self.at_once()) is not None:
+            return payload
         timeout_s = self.operations.query_timeout_s if self.kind is OperationType.QUERY else None
         try:
-            if self.plan is not None:
-                data, run = await self.plan.run(self.context, self.variables, timeout_s)
+            if self._begun is not None:
+                data = await self._begun.end(timeout_s)
                 if data is not None:
-                    self._count("compiled")
-                    return encoded({"data": data})
+                    return self._compiled(data)
                 self._count("replayed")
-                with replaying(run):
+                with replaying(self._begun):
                     return await self._interpret(self._executor(), timeout_s)
             self._count("interpreted")
             return await self._interpret(self._executor(), timeout_s)
@@ -243,6 +252,10 @@ class Operation:
             return encoded(
                 {"data": None, "errors": shown([late], self.context.request_id, ErrorCode.TIMEOUT)}
             )
+
+    def _compiled(self, data: dict[str, Any]) -> Payload:
+        self._count("compiled")
+        return encoded({"data": data})
 
     async def begin(self) -> AsyncGenerator[Payload, None]:
         """Begin anything and answer its results: a subscription has many, everything else one.
@@ -292,18 +305,11 @@ class Operation:
 
     def payload_of(self, item: Any) -> Payload | None:
         """Answer an item of a compiled subscription; nothing where something is wrong with it."""
-        plan = self.plan
-        assert plan is not None, "it is compiled"
-        shared = item.payloads if isinstance(item, Shared) else None
-        if shared is not None and (ready := shared.get(plan)) is not None:
-            return ready
+        assert self.plan is not None, "it is compiled"
         try:
-            payload = encoded({"data": plan.complete(item, self.context, self.variables)})
+            return encoded({"data": self.plan.complete(item, self.context, self.variables)})
         except Exception:
             return None
-        if shared is not None and len(shared) < MOST_PAYLOADS:
-            shared[plan] = payload
-        return payload
 
     def _executor(self, root_value: Any = None) -> Executor[Any]:
         executor = Executor.build(

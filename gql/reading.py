@@ -2,14 +2,16 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
+import orjson
 import strawberry
 from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema, is_introspection_type
 
-from gql.compiled import Reading, Shown, Uncovered, replayable
+from gql.compiled import Keeping, Reading, Shown, Uncovered, replayable
+from gql.responses import encoded
 from gql.scalars import serialise_decimal
+from gql.shared import Shared
 
 MOST_AMOUNTS = 10_000  # whose text is kept: about a megabyte
 
@@ -33,6 +35,22 @@ def _class_of(type_: GraphQLNamedType) -> type:
     return origin
 
 
+class _Amounts(dict[Decimal, str]):
+    """The texts of amounts, made once each; at the bound all are made anew."""
+
+    def __missing__(self, amount: Decimal) -> str:
+        if len(self) >= MOST_AMOUNTS:
+            self.clear()
+        text = self[amount] = serialise_decimal(amount)
+        return text
+
+
+def _keep(item: Shared, key: object, data: dict[str, Any]) -> object:
+    fragment = orjson.Fragment(encoded(data))
+    item.keep(key, fragment)
+    return fragment
+
+
 # The encoder writes moments in UTC and days as `serialise_moment` and `serialise_day` would. Equal amounts are shown
 # alike, and few of a list's are new.
 READING = Reading(
@@ -42,7 +60,7 @@ READING = Reading(
         "ID": Shown("{v}.__class__ is ID or {v}.__class__ is str"),
         "DateTime": Shown("{v}.__class__ is datetime and {v}.tzinfo is UTC"),
         "Date": Shown("{v}.__class__ is date"),
-        "Decimal": Shown("{v}.__class__ is Decimal", "shown_amount({v})"),
+        "Decimal": Shown("{v}.__class__ is Decimal", "amounts[{v}]"),
     },
     names={
         "ID": strawberry.ID,
@@ -50,8 +68,9 @@ READING = Reading(
         "date": date,
         "UTC": UTC,
         "Decimal": Decimal,
-        "shown_amount": lru_cache(MOST_AMOUNTS)(serialise_decimal),
+        "amounts": _Amounts(),
     },
+    keeping=Keeping(Shared, _keep),
 )
 
 

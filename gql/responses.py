@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from gql.errors import ErrorCode, error_body
 from gql.identity import Headers
-from gql.serving import WRITE_ANSWER, WriteAnswer
 
 # For answers that no page is made of: kept by no cache, taken for nothing but what they say they are, shown in no frame.
 SAFE_HEADERS = {
@@ -43,28 +42,27 @@ def json_response(
 
 
 class Answer:
-    """An operation's payload as a response: in one piece where the server is ours, by ASGI where it is not."""
+    """An operation's payload as a response of status 200."""
 
-    __slots__ = ("_media_type", "_payload", "_request_id")
+    __slots__ = ("_media_type", "_request_id", "payload")
 
     def __init__(self, payload: bytes, media_type: str, request_id: str) -> None:
-        self._payload = payload
+        self.payload = payload
         self._media_type = media_type
         self._request_id = request_id
 
+    @property
+    def head(self) -> bytes:
+        """Answer its headers as lines of HTTP/1.1."""
+        told, size = _lines_of(self._media_type), len(self.payload)
+        return b"%bcontent-length: %d\r\nx-request-id: %b\r\n" % (told, size, self._request_id.encode())
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        size, request_id = b"%d" % len(self._payload), self._request_id.encode()
-        write: WriteAnswer | None = scope.get("extensions", {}).get(WRITE_ANSWER)
-        if write is not None:
-            told = _block_of(self._media_type)
-            await write(
-                b"%bcontent-length: %b\r\nx-request-id: %b\r\n" % (told, size, request_id), self._payload
-            )
-            return
-        headers = [*_headers_of(self._media_type), (b"content-length", size), (b"x-request-id", request_id)]
+        """Send it by ASGI."""
+        mine = (b"content-length", b"%d" % len(self.payload)), (b"x-request-id", self._request_id.encode())
+        headers = [*_headers_of(self._media_type), *mine]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": self._payload})
+        await send({"type": "http.response.body", "body": self.payload})
 
 
 @lru_cache
@@ -74,7 +72,7 @@ def _headers_of(media_type: str) -> list[tuple[bytes, bytes]]:
 
 
 @lru_cache
-def _block_of(media_type: str) -> bytes:
+def _lines_of(media_type: str) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in _headers_of(media_type)])
 
 

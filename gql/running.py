@@ -10,7 +10,7 @@ from engine.live.groups import Batch
 from gql.messages import NEXT_SUFFIX
 from gql.operations import Operation
 from gql.serving import Texts, head_of_text
-from gql.shared import MOST_PAYLOADS, Shared
+from gql.shared import MOST_MADE, Shared
 
 NOW = "now"  # under which the moment is kept at which a batch is sent
 
@@ -65,7 +65,7 @@ class Pushed:
             if not self._texts.takes_now():
                 return False
             parts = self._parts_of(batch)
-            if len(made) < MOST_PAYLOADS:
+            if len(made) < MOST_MADE:
                 made[self._key] = parts
         if len(parts) == 1:
             [(head, rest)] = parts

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Protocol, cast
 
 import uvicorn
@@ -14,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from gql.responses import Answer
 from gql.turnstile import Pace
 
 GRACE_S = 5  # for open requests and sockets at the end; clients resume by cursor
@@ -33,10 +32,8 @@ FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
 FRAMES_AT_ONCE = 200  # and before that
 MOST_FRAGMENTS = 256  # of one message
 
-WRITE_ANSWER = "quantum_leap.write_answer"  # the ASGI extension by which a request is answered in one piece
+AT_ONCE = b"/graphql"  # where a request that has come as a whole may be answered in the turn in which it came
 WRITE_TEXT = "quantum_leap.write_text"  # the ASGI extension by which a socket takes encoded text: its `Texts`
-
-WriteAnswer = Callable[[bytes, bytes], Awaitable[None]]  # given lines of headers, and a body of status 200
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 _REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -56,6 +53,13 @@ class Texts(Protocol):
 
     def write_now(self, frames: bytes) -> bool:
         """Send whole frames if the peer takes them at this moment; tell whether they were sent."""
+
+
+class Immediate(Protocol):
+    """An application's way past ASGI: `gql.app.Door` as a request needs it that has come as a whole."""
+
+    def at_once(self, scope: dict[str, Any], body: bytes) -> Answer | None:
+        """Answer it if there is nothing to wait for; else `scope` has what its ordinary way goes on with."""
 
 
 class DropsStuckPeers(asyncio.Protocol):
@@ -105,8 +109,13 @@ class DropsStuckPeers(asyncio.Protocol):
 
 
 class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
-    """HTTP and server-sent events. A request that is not whole at once is bounded, in size and in time."""
+    """HTTP and server-sent events. A request that is not whole at once is bounded, in size and in time.
 
+    One that is may be answered at once, in the turn in which it came and with one write: without a task and the steps of
+    ASGI, if the application has no need to wait. Else, and for everything else, uvicorn goes its own way.
+    """
+
+    _body: bytes | None = None  # so far, of a request that may be answered at once
     _is_in_head = True
     _is_whole = False
     _head_bytes = 0
@@ -133,7 +142,7 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def _close_idle(self) -> None:
         is_asked = self._is_in_head and self._deadline is not None
-        is_busy = is_asked or not self.cycle.response_complete
+        is_busy = is_asked or not self._is_all_answered
         left_s = IDLE_S if is_busy else self._idle_from_s + IDLE_S - self.loop.time()
         if left_s > 0:
             self._idle_timer = self.loop.call_later(left_s, self._close_idle)
@@ -146,20 +155,63 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        before: RequestResponseCycle | None = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:  # it is no handshake
-            cast("dict[str, Any]", self.scope)["extensions"] = {
-                WRITE_ANSWER: partial(_write_answer, self.cycle)
-            }
+        if (
+            self.url == AT_ONCE
+            and self.parser.get_method() == b"POST"
+            and self._is_all_answered
+            and not (self.flow.write_paused or self.parser.should_upgrade() or self.transport.is_closing())
+        ):
+            self._body = b""
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._body is None:
+            super().on_body(body)
+        else:
+            self._body += body
 
     def on_message_complete(self) -> None:
         self._is_whole = True
-        super().on_message_complete()
+        if self._body is not None and self._answer_at_once(self._body):
+            self._body = None
+        else:
+            self._go_uvicorns_way()
+            super().on_message_complete()
+
+    def _answer_at_once(self, body: bytes) -> bool:
+        """Answer a whole request if there is nothing to wait for; tell whether it is answered."""
+        scope = cast("dict[str, Any]", self.scope)
+        scope["extensions"] = {}
+        answer: Answer | None = cast(Immediate, self.config.app).at_once(scope, body)
+        if answer is None:
+            return False
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        told = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        end = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((_OK, told, answer.head, end, answer.payload)))
+        if not is_kept:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def _go_uvicorns_way(self) -> None:
+        """Begin what uvicorn does with a request, with what has come of its body so far."""
+        body, self._body = self._body, None
+        if body is not None:
+            super().on_headers_complete()
+            super().on_body(body)
+
+    @property
+    def _is_all_answered(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._is_in_head
         super().data_received(data)
+        if not self.transport.is_closing():
+            self._go_uvicorns_way()
         if self._is_whole:
             self._wait(None)
         elif not self._is_in_head:
@@ -202,25 +254,6 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
             return
         self.transport.write(answer)
         self.transport.close()
-
-
-async def _write_answer(cycle: RequestResponseCycle, headers: bytes, body: bytes) -> None:
-    """Answer a request as two messages of ASGI would, with one write to the system instead of two."""
-    if cycle.flow.write_paused and not cycle.disconnected:
-        await cycle.flow.drain()
-    if cycle.disconnected:
-        return
-    parts = [_OK]
-    for name, value in cycle.default_headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts += (headers, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
-    cycle.transport.write(b"".join(parts))
-    cycle.response_started = cycle.response_complete = True
-    cycle.scope["extensions"].clear()  # or they would hold each other in memory
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
 
 
 class SocketProtocol(DropsStuckPeers, WebSocketsSansIOProtocol):

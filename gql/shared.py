@@ -1,8 +1,8 @@
 """What several subscribers are sent alike: made once, encoded once for each selection; the rest is theirs alone.
 
 An event is the same for everybody who sees it with the same eyes (`audience_of`): its cursor carries them. So the item
-of an event and an audience is made once, and keeps the payloads that were made of it, by plan. Whether somebody sees it
-at all is decided for each subscriber, as ever, before.
+of an event and an audience is made once, and keeps what was encoded of it, by selection. Whether somebody sees it at all
+is decided for each subscriber, as ever, before.
 """
 
 from collections import OrderedDict
@@ -19,13 +19,22 @@ from engine.security.visibility import audience_of, owners_seen_by, sees
 Item = TypeVar("Item")
 
 MOST_KEPT = 512  # items; subscribers that are further behind make theirs anew
-MOST_PAYLOADS = 32  # of an item; who selects differently from so many others has it encoded alone
+MOST_MADE = 32  # of an item; who selects differently from so many others has it encoded alone
 
 
 class Shared:
-    """An item of a subscription that keeps what it was encoded to, by plan."""
+    """Something that is shown to many and never changes: it keeps what it was encoded to, by selection."""
 
-    payloads: dict[Any, bytes]
+    made: dict[object, object]
+
+    def __post_init__(self) -> None:
+        self.made = {}
+
+    def keep(self, key: object, encoded: object) -> None:
+        """Keep what a selection was encoded to; at the bound the oldest goes."""
+        if len(self.made) >= MOST_MADE:
+            del self.made[next(iter(self.made))]
+        self.made[key] = encoded
 
 
 class Newest(Generic[Item]):

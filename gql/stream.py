@@ -14,7 +14,7 @@ from starlette.types import Scope
 from engine.runtime import Engine
 from gql.context import Context
 from gql.errors import ErrorCode, error_body
-from gql.http import SIGN_IN_FIRST, UnreadableRequest, accepts, read_request, unauthenticated
+from gql.http import SIGN_IN_FIRST, NoOperation, accepts, read_request, unauthenticated
 from gql.identity import headers_of, is_current, request_id_of, secret_of, viewer_of
 from gql.operations import Operation, OperationRequest, Operations, Payload, Unprepared
 from gql.presence import Ending, Presence
@@ -50,8 +50,8 @@ class GraphQLOverSSE:
             asked = await read_request(
                 request.scope, request.receive, headers, engine.settings.max_body_bytes
             )
-        except UnreadableRequest as unreadable:
-            return unreadable.response
+        except NoOperation as refused:
+            return refused.response
         if self._presence.is_full_for(viewer):
             said = "too many connections of this user are open here; try again later"
             return error_response(503, ErrorCode.LIMIT_EXCEEDED, said)

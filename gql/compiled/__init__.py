@@ -8,11 +8,12 @@ given the resolvers' answers again (`replaying`): nothing is resolved twice, and
 The package knows graphql-core and nothing of this product; `Reading` says how values of a schema are read.
 """
 
-from gql.compiled.completion import Reading, Shown
+from gql.compiled.completion import Keeping, Reading, Shown
 from gql.compiled.plan import Late, Plan, Run, compile_operation, replayable, replaying
 from gql.compiled.selection import Uncovered, conditional_variables
 
 __all__ = [
+    "Keeping",
     "Late",
     "Plan",
     "Reading",

@@ -56,13 +56,25 @@ class Reading:
 
     `attribute_of` names the attribute behind a field that has no resolver of its own, and answers None for one that
     has; `class_of` is the class whose instances are values of a type. `scalars` are those of the schema's own, with
-    `names` for what their expressions mention.
+    `names` for what their expressions mention. `keeping` is for what is shown more than once.
     """
 
     attribute_of: Callable[[GraphQLField], str | None]
     class_of: Callable[[GraphQLNamedType], type]
     scalars: Mapping[str, Shown] = field(default_factory=dict)
     names: Mapping[str, object] = field(default_factory=dict)
+    keeping: "Keeping | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Objects that never change and keep in `made`, by selection, what they were completed to.
+
+    `keep` is given an object, a key and the data of a selection; it answers what stands for the data from then on.
+    """
+
+    class_: type
+    keep: Callable[[Any, object, dict[str, Any]], object]
 
 
 class WrongValue(Exception):
@@ -174,7 +186,17 @@ class Completions:
             values.append(f"{v} = {value}")
             items.append(f"{key!r}: {text}")
             is_async = is_async or awaits or awaits_inside
-        return self._function("o", values, "{" + ", ".join(items) + "}", is_async), is_async
+        name = self._function("o", values, "{" + ", ".join(items) + "}", is_async)
+        keeping = self._reading.keeping
+        if keeping is not None and not is_async and issubclass(self._class_of(type_), keeping.class_):
+            name = self._kept(name, keeping)
+        return name, is_async
+
+    def _kept(self, complete: str, keeping: Keeping) -> str:
+        key, keep = self._name("key", object()), self._name("keep", keeping.keep)
+        made = f"made = o.made.get({key})"
+        text = f"{keep}(o, {key}, {complete}(o, run)) if made is None else made"
+        return self._function("o", (made,), text, False)
 
     def _value(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> tuple[str, bool]:
         """Answer the expression for what a field of the object `o` holds, and whether it awaits."""

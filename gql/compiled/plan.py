@@ -61,6 +61,8 @@ class Run:
     context: Any
     variables: VariableValues
     outcomes: Outcomes = field(default_factory=dict)
+    values: list[Any] = field(default_factory=list)  # of the root fields that were begun, in their order
+    failed: Exception | None = None  # of the root field after these
 
     def begin(self, source: Any, each: "Resolved") -> Any:
         """Call a field's resolver; answer what it answers and note it, or a coroutine that will."""
@@ -71,7 +73,7 @@ class Run:
             self.outcomes[noted] = _Raised(error)
             raise
         if hasattr(value, "__await__"):
-            return self._end(noted, value)
+            return self._note(noted, value)
         self.outcomes[noted] = value
         return value
 
@@ -80,7 +82,42 @@ class Run:
         value = self.begin(source, each)
         return await value if value.__class__ is CoroutineType else value
 
-    async def _end(self, noted: tuple[int, str], value: Awaitable[Any]) -> Any:
+    def at_once(self) -> dict[str, Any] | None:
+        """Answer the data where it has nothing to wait for; nothing where it is to be ended, or has failed."""
+        if self.plan.always_waits or self.failed is not None or CoroutineType in map(type, self.values):
+            return None
+        data = dict(self.plan.typenames)
+        try:
+            for (each, completion), value in zip(self.plan.fields, self.values, strict=True):
+                data[each.key] = completion.complete(value, self)
+        except Exception:
+            return None
+        return self._ordered(data)
+
+    async def end(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+        """Answer the data of a run; nothing where it must be replayed. Never raises a resolver's error.
+
+        Raises Late where what it waits for takes longer; what does not wait has no time to be late.
+        """
+        data = dict(self.plan.typenames)
+        try:
+            if self.plan.operation.operation is OperationType.MUTATION:
+                self.values = [await self.resolve(None, each) for each, _ in self.plan.fields]
+            else:
+                await _end(self.values, self.failed, timeout_s)
+            for (each, completion), value in zip(self.plan.fields, self.values, strict=True):
+                completed = completion.complete(value, self)
+                data[each.key] = await _within(timeout_s, completed) if completion.is_async else completed
+        except Late:
+            raise
+        except Exception:  # a resolver's, or a value that is not what its type says: graphql-core tells it
+            return None
+        return self._ordered(data)
+
+    def _ordered(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {key: data[key] for key in self.plan.order} if self.plan.typenames else data
+
+    async def _note(self, noted: tuple[int, str], value: Awaitable[Any]) -> Any:
         try:
             answered = self.outcomes[noted] = await value
         except Exception as error:
@@ -152,43 +189,18 @@ class Plan:
     fields: tuple[tuple[Resolved, Completion], ...]
     typenames: Mapping[str, str]  # root fields called __typename
     order: tuple[str, ...]
+    always_waits: bool  # its root fields come one after the other, or resolvers are inside it
 
-    async def run(
-        self, context: Any, variables: VariableValues, timeout_s: float | None = None
-    ) -> tuple[dict[str, Any] | None, Run]:
-        """Answer the data of a query or mutation; nothing where it must be replayed. Never raises a resolver's error.
-
-        Raises Late where what it waits for takes longer; what does not wait has no time to be late.
-        """
+    def begin(self, context: Any, variables: VariableValues) -> Run:
+        """Call the resolvers of a query's root fields, up to one that fails; those of a mutation wait for each other."""
         run = Run(self, context, variables)
-        try:
-            if self.operation.operation is OperationType.MUTATION:
-                values = [await run.resolve(None, each) for each, _ in self.fields]
-            else:
-                values, failed = self._begin(run)
-                if failed is not None or any([value.__class__ is CoroutineType for value in values]):
-                    await _end(values, failed, timeout_s)
-            data: dict[str, Any] = dict(self.typenames)
-            for (each, completion), value in zip(self.fields, values, strict=True):
-                completed = completion.complete(value, run)
-                data[each.key] = await _within(timeout_s, completed) if completion.is_async else completed
-        except Late:
-            raise
-        except Exception:  # a resolver's, or a value that is not what its type says: graphql-core tells it
-            return None, run
-        if self.typenames:
-            data = {key: data[key] for key in self.order}
-        return data, run
-
-    def _begin(self, run: Run) -> tuple[list[Any], Exception | None]:
-        """Call the resolvers of the root fields up to one that fails; answer what they answer, and how it failed."""
-        values: list[Any] = []
-        for each, _ in self.fields:
+        if self.operation.operation is OperationType.QUERY:
             try:
-                values.append(run.begin(None, each))
+                for each, _ in self.fields:
+                    run.values.append(run.begin(None, each))
             except Exception as error:
-                return values, error
-        return values, None
+                run.failed = error
+        return run
 
     async def subscribe(self, context: Any, variables: VariableValues) -> AsyncIterable[Any]:
         """Begin a subscription and answer its source. Raises GraphQLError, located as graphql-core would."""
@@ -254,7 +266,16 @@ def compile_operation(
             raise Uncovered("resolvers inside a subscription")
         if len(fields) != 1 or fields[0][0].declared.subscribe is None:
             raise Uncovered("a subscription of nothing, or of a field without a source")
-    return Plan(schema, document, operation, fragments, tuple(fields), typenames, tuple(selected))
+    return Plan(
+        schema,
+        document,
+        operation,
+        fragments,
+        tuple(fields),
+        typenames,
+        tuple(selected),
+        operation.operation is OperationType.MUTATION or any(each.is_async for _, each in fields),
+    )
 
 
 def _resolving(

@@ -14,10 +14,9 @@ from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.runtime import Engine
 from engine.security.tokens import Tokens
-from gql import live_events, operations, running, serving, websocket
-from gql.compiled import Plan
+from gql import live_events, running, serving, shared, websocket
 from gql.serving import head_of_text
-from gql.shared import seen_by
+from gql.shared import Shared, seen_by
 from models.event import EventType
 from models.user import ApiToken, Role
 from tests.integration.door import EVENTS, PATIENCE_S, SUBMIT, Door, Socket, an_order, running_door
@@ -39,15 +38,15 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 @pytest.fixture
 def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of events that were executed for, each time one is."""
-    noted, complete = list[str](), Plan.complete
+    """The ids of events that a selection was executed and encoded for, each time one is."""
+    noted, keep = list[str](), Shared.keep
 
-    def counting(self: Plan, value: Any, *rest: Any) -> dict[str, Any]:
-        if isinstance(value, live_events.EventDelivery):
-            noted.append(str(value.event.id))
-        return complete(self, value, *rest)
+    def counting(self: Shared, key: object, encoded: object) -> None:
+        if isinstance(self, live_events.EventDelivery):
+            noted.append(str(self.event.id))
+        keep(self, key, encoded)
 
-    monkeypatch.setattr(Plan, "complete", counting)
+    monkeypatch.setattr(Shared, "keep", counting)
     return noted
 
 
@@ -74,11 +73,11 @@ async def test_one_execution_serves_all_who_see_the_same(door: Door, completed: 
         socket.abort()
 
 
-async def test_an_item_keeps_so_many_payloads_and_no_more(
+async def test_an_item_keeps_so_many_selections_and_no_more(
     door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the bound a selection is encoded for each who catches up alone: inventing documents fills no memory."""
-    monkeypatch.setattr(operations, "MOST_PAYLOADS", 1)
+    """Beyond the bound the oldest is forgotten, and encoded anew: inventing documents fills no memory."""
+    monkeypatch.setattr(shared, "MOST_MADE", 1)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
     before = Cursor(door.engine.ledger.epoch, door.engine.hub.position)
@@ -87,13 +86,12 @@ async def test_an_item_keeps_so_many_payloads_and_no_more(
     short = (
         f'subscription {{ events(after: "{before}") {{ ... on EventDelivery {{ cursor event {{ id }} }} }} }}'
     )
-    for socket, query in zip(sockets, (whole, whole, short, short), strict=True):
+    told = []
+    for socket, query in zip(sockets, (whole, whole, short, whole), strict=True):
         socket.subscribe(query)
-    told = [
-        json.loads((await socket.receive())[1])["payload"]["data"]["events"]["event"] for socket in sockets
-    ]
+        told.append(json.loads((await socket.receive())[1])["payload"]["data"]["events"]["event"])
     assert [each["id"] for each in told] == [event.id] * 4
-    assert [len(each) for each in told] == [4, 4, 1, 1]
+    assert [len(each) for each in told] == [4, 4, 1, 4]
     assert completed == [event.id] * 3
     for socket in sockets:
         socket.abort()
@@ -186,8 +184,8 @@ async def test_so_many_selections_share_a_batch_and_no_more(
     door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the bound each has its own made, and is sent it all the same."""
-    for room in (operations, running):
-        monkeypatch.setattr(room, "MOST_PAYLOADS", 1)
+    for room in (shared, running):
+        monkeypatch.setattr(room, "MOST_MADE", 1)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
     for socket, length in zip(sockets, (1, 1, 2, 3), strict=True):

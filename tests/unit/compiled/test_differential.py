@@ -141,7 +141,8 @@ async def both(query: str, given: dict[str, Any] | None = None) -> tuple[Answer,
     if plan is None:
         return await interpreted(), await interpreted(), "uncovered"
     expected = await interpreted()
-    data, run = await plan.run(None, variables)
+    run = plan.begin(None, variables)
+    data = run.at_once() or await run.end()
     if data is not None:
         return expected, Answer.of(data, None), "compiled"
     with replaying(run):
