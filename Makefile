@@ -16,6 +16,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 MODULES := frontend/node_modules/.installed
 CLIENTS := tests/clients/node_modules/.installed
+CONTENDERS := benchmarks/mercurius/node_modules/.installed
 PAGES := frontend/dist/.built
 PAGE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) $(wildcard schema.graphql)
 
@@ -34,7 +35,7 @@ migrate: $(RUNTIME) ## Bring the ledger's tables up to date (serve does this by 
 	@$(BIN)/trading-engine migrate $(ARGS)
 
 ##@ Check
-.PHONY: check lint types test faults live bench
+.PHONY: check lint types test faults live bench contenders
 check: lint types test ## lint, types, test
 
 lint: $(DEVELOPMENT) $(MODULES) ## Style of the code
@@ -63,6 +64,8 @@ bench: $(DEVELOPMENT) $(PAGES) ## Measure, beside the specification's limits
 	@sh scripts/system-packages.sh redis-server postgresql chromium
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+contenders: $(CONTENDERS) ## Install what bench compares with where it is there: Mercurius, in Node.js
+
 ##@ Change
 .PHONY: format schema pages lock clean help
 format: $(DEVELOPMENT) ## Put the code into the one form
@@ -78,7 +81,7 @@ lock: $(DEVELOPMENT) ## Choose versions anew (make lock ARGS="--upgrade")
 	@sh scripts/lock.sh $(VENV) $(ARGS)
 
 clean: ## Remove everything set up or built; the ledger in var/ stays
-	rm -rf $(VENV) frontend/node_modules frontend/dist tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) frontend/node_modules frontend/dist tests/clients/node_modules benchmarks/mercurius/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 help: ## This list
@@ -107,6 +110,11 @@ $(MODULES): frontend/package-lock.json | $(BIN)/python
 $(CLIENTS): tests/clients/package-lock.json | $(BIN)/python
 	@echo "==> installing the clients that the tests try"
 	@$(WITH_NODE) && cd tests/clients && npm ci --no-audit --no-fund --no-progress --loglevel=error >/dev/null
+	@touch $@
+
+$(CONTENDERS): benchmarks/mercurius/package-lock.json | $(BIN)/python
+	@echo "==> installing what the bench compares with"
+	@$(WITH_NODE) && cd benchmarks/mercurius && npm ci --no-audit --no-fund --no-progress --loglevel=error >/dev/null
 	@touch $@
 
 $(PAGES): $(MODULES) $(PAGE_SOURCES) | $(BIN)/python

@@ -1,4 +1,4 @@
-"""The door beside stock Strawberry on the same types, and beside ready answers: requests, and many subscribers.
+"""The door beside stock Strawberry and Mercurius on the same types, and beside ready answers: requests, subscribers.
 
 Contenders take turns; every figure is the median of the rounds, and only ratios within one run mean anything.
 """
@@ -10,14 +10,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.contenders import Figures, can_compare, contender
+from benchmarks.contenders import Figures, can_compare, contender, has_mercurius
+from benchmarks.payloads import expect_equal
 from benchmarks.table import Aim, print_aims
 
 CONNECTIONS = 32
 LEAST_ROUNDS = 5
 FILTERS = 50
 PACED = 20_000  # deliveries a second, which everybody but stock keeps up with
-KINDS = ("ours", "stock", "ready")
+NODE = ("mercurius",) if has_mercurius() else ()
+ASKED = ("ours", "ours:anew", "stock", "ready", *NODE)
+FOLLOWED = ("ours", "stock", "stock:hub", "ready", *NODE)
+FILTERED = (*FOLLOWED, *(f"{kind}:topics" for kind in NODE))
+IDLE = ("ours", "stock", "ready", *NODE)
 SETTINGS = ("ready", "ready:websockets:asyncio", "ready:wsproto:asyncio", "ready:websockets-sansio:uvloop")
 SMALL, THREE, LIST = "small query, 8 fields", "small query, 3 roots", "list, 100 x 10 fields"
 REQUESTS = {
@@ -38,10 +43,14 @@ def measure_api(rounds: int, round_s: float, subscribers: int) -> None:
     rounds = max(rounds, LEAST_ROUNDS)
     if not _begins("The door", rounds, round_s):
         return
+    if not has_mercurius():
+        print("  mercurius is left out: `make contenders` installs it")
     with tempfile.TemporaryDirectory() as folder:
+        alike = [kind for kind in dict.fromkeys((*ASKED, *FILTERED)) if kind != "ready"]
+        expect_equal(alike, REQUESTS.values(), EVENTS, Path(folder))
         requests = _measure_requests(Path(folder), rounds, round_s)
         same = _measure_subscribers(Path(folder), rounds, round_s, subscribers, 1)
-        filtered = _measure_subscribers(Path(folder), rounds, round_s, subscribers, FILTERS)
+        filtered = _measure_subscribers(Path(folder), rounds, round_s, subscribers, FILTERS, FILTERED)
         paced = _measure_subscribers(
             Path(folder), rounds, round_s, subscribers, 1, ("ours", "ready"), PACED // subscribers
         )
@@ -76,6 +85,12 @@ def _aims(
     def times(medians: Medians, other: str = "stock", name: str = "per_s") -> float:
         return medians["ours"][name] / medians[other][name]
 
+    beside_mercurius = [
+        ("small query", requests[SMALL], 1.5),
+        ("list", requests[LIST], 1.2),
+        ("one filter", same, 3),
+        (f"{FILTERS} filters", filtered, 8),
+    ]
     return [
         Aim("small query, times stock", times(requests[SMALL]), 25, at_least=True),
         Aim("list, times stock", times(requests[LIST]), 35, at_least=True),
@@ -88,6 +103,11 @@ def _aims(
         Aim("paced: p99, times that of ready frames", times(paced, "ready", "p99_ms"), 1),
         Aim("to subscribe, ms of the server's processor", idle["ours"]["subscribe_ms"], 1.5),
         Aim("an idle subscriber, KB", idle["ours"]["idle_kb"], 35),
+        *(
+            Aim(f"{name}, times Mercurius", times(medians, "mercurius"), bound, at_least=True)
+            for name, medians, bound in beside_mercurius
+            if "mercurius" in medians
+        ),
     ]
 
 
@@ -95,7 +115,7 @@ def _measure_requests(
     folder: Path,
     rounds: int,
     round_s: float,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = ASKED,
     names: Sequence[str] = tuple(REQUESTS),
 ) -> dict[str, Medians]:
     seen: defaultdict[str, defaultdict[str, list[Figures]]] = defaultdict(lambda: defaultdict(list))
@@ -114,7 +134,7 @@ def _measure_subscribers(
     round_s: float,
     subscribers: int,
     filters: int,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = FOLLOWED,
     per_s: int = 0,
 ) -> Medians:
     """Measure each kind with new subscribers in each round."""
@@ -138,7 +158,7 @@ def _measure_subscribers(
 def _measure_idle(folder: Path, subscribers: int) -> Medians:
     """Measure each kind once: a second time, memory that the first left behind would be used again."""
     seen = {}
-    for kind in KINDS:
+    for kind in IDLE:
         with contender(kind, folder / f"{kind}-idle") as server:
             seen[kind] = [server.subscribe(EVENTS, 0.0, subscribers)]
     return _medians(f"{subscribers} subscribers, idle", seen)

@@ -5,9 +5,10 @@
 With a number of subscribers it publishes an event for each filter whenever so many are there, so often in a second; 0:
 as soon as everybody has been given theirs.
 
-`ours` is the product. `stock` is Strawberry's own endpoint on the same types, resolvers and engine, for a viewer that is
-not asked who it is. `ready` has answers ready: what uvicorn leaves to be had; `ready:wsproto:uvloop` on another
-implementation of sockets, and on another loop.
+`ours` is the product; `ours:anew` is kept from what it encoded of quotes that have not moved. `stock` is Strawberry's
+own endpoint on the same types and resolvers; its subscribers have a Redis reader each where BENCH_REDIS says where, and
+those of `stock:hub` are given our hub and its filters. `ready` has answers ready: what uvicorn leaves to be had;
+`ready:wsproto:uvloop` on another implementation of sockets, and on another loop.
 """
 
 import asyncio
@@ -16,15 +17,16 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import strawberry.asgi
 import structlog
 import uvicorn
 import uvloop
 
 from benchmarks.limits import Ready, pause, payload_now
+from benchmarks.stock import Readers, Stock
 from engine.actor import SYSTEM
 from engine.cli.server import settle
 from engine.errors import Refusal
@@ -33,13 +35,13 @@ from engine.runtime import Engine
 from engine.security.tokens import CreateToken
 from engine.settings import Settings
 from gql.app import create_app
-from gql.context import Context
-from gql.schema import build_schema
+from gql.market import Quote
 from gql.serving import server_of
 from models.event import EventType
 from models.user import Role
 
 SERVER_CORE = 0
+REDIS = "BENCH_REDIS"  # where it is
 IMPLEMENTATION = "websockets-sansio"  # of sockets, in uvicorn
 SYMBOLS = 100
 DAYS = 61  # of history, so that everything is priced when the engine is up
@@ -56,27 +58,15 @@ def prices_in(folder: Path) -> Path:
     return path
 
 
-class Stock(strawberry.asgi.GraphQL[Context, None]):
-    """Strawberry's endpoint, for one viewer."""
-
-    def __init__(self, engine: Engine, context: Context) -> None:
-        super().__init__(build_schema())
-        self._context = context
-
-    async def get_context(self, request: Any, response: Any) -> Context:
-        kept = self._context
-        return Context(kept.engine, kept.viewer, kept.request_id)
-
-
 async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, per_s: int = 0) -> None:
     """Serve until the process is ended."""
-    os.sched_setaffinity(0, {SERVER_CORE})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     logging.disable()  # stock prints a traceback for each subscriber that leaves
     listener = socket.socket(
         proto=socket.IPPROTO_TCP
     )  # asyncio turns off waiting for more bytes where it is named
     listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)  # from the line that names its port on
     symbols, pause_s = [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
     if kind.startswith("ready"):
         _, implementation, _ = f"{kind}::".split(":", 2)
@@ -97,10 +87,16 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
         assert created.secret is not None
         viewer = await engine.tokens.authenticate(created.secret)
         assert viewer is not None
-        stock = Stock(engine, Context(engine, viewer, "stock"))
-        server = server_of(app, listener) if kind == "ours" else _plainly(stock)
+        if kind == "ours:anew":
+            Quote.of = Quote._made  # type: ignore[method-assign]
+        readers = Readers(os.environ[REDIS]) if kind == "stock" and REDIS in os.environ else None
+        schema = None if readers is None else readers.schema()
+        server = (
+            server_of(app, listener) if kind.startswith("ours") else _plainly(Stock(engine, viewer, schema))
+        )
+        outlet = readers or Committing(engine)
         publishing = (
-            asyncio.create_task(_publish(engine, subscribers, symbols, pause_s)) if subscribers else None
+            asyncio.create_task(_publish(outlet, subscribers, symbols, pause_s)) if subscribers else None
         )
         settle()
         await _serve(server, listener, created.secret)
@@ -127,20 +123,52 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, token: str) ->
     await server.serve(sockets=[listener])
 
 
-async def _publish(engine: Engine, subscribers: int, symbols: list[str], pause_s: float) -> None:
-    hub, due_s = engine.hub, 0.0
+class Outlet(Protocol):
+    """Where events go."""
 
-    async def work(unit: Unit) -> None:
-        for symbol in symbols:
-            unit.emit(EventType.USER_ACTION, payload_now(), entity_id="usr_bench", symbol=symbol)
+    @property
+    def subscribers(self) -> int:
+        """How many are there."""
 
+    @property
+    def deliveries(self) -> int:
+        """How often one of them was given an event."""
+
+    async def publish(self, symbols: Sequence[str], payload: dict[str, Any]) -> None:
+        """Tell of an event of each symbol."""
+
+
+class Committing:
+    """Events by the ledger, each a commit, and the hub."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def subscribers(self) -> int:
+        return self._engine.hub.subscribers
+
+    @property
+    def deliveries(self) -> int:
+        return self._engine.hub.deliveries
+
+    async def publish(self, symbols: Sequence[str], payload: dict[str, Any]) -> None:
+        async def work(unit: Unit) -> None:
+            for symbol in symbols:
+                unit.emit(EventType.USER_ACTION, payload, entity_id="usr_bench", symbol=symbol)
+
+        await self._engine.ledger.write(work)
+
+
+async def _publish(outlet: Outlet, subscribers: int, symbols: list[str], pause_s: float) -> None:
+    due_s = 0.0
     while True:
-        while hub.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
+        while outlet.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.05)
-        given = hub.deliveries + subscribers
+        given = outlet.deliveries + subscribers
         due_s = await pause(due_s, pause_s)
-        await engine.ledger.write(work)
-        while not pause_s and hub.deliveries < given and hub.subscribers >= subscribers:  # noqa: ASYNC110
+        await outlet.publish(symbols, payload_now())
+        while not pause_s and outlet.deliveries < given and outlet.subscribers >= subscribers:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 

@@ -23,6 +23,7 @@ from graphql import (
 )
 
 from gql.reading import READING
+from gql.shared import Shared
 
 MOST_ITEMS = 3
 DEEPEST = 5
@@ -109,6 +110,8 @@ def value_of(schema: GraphQLSchema, type_: Any, random: Random, depth: int) -> A
 def _object_of(schema: GraphQLSchema, type_: GraphQLObjectType, random: Random, depth: int) -> Any:
     class_ = READING.class_of(type_)
     made: Any = object.__new__(class_)
+    if isinstance(made, Shared):
+        Shared.__post_init__(made)
     for field in type_.fields.values():
         attribute = READING.attribute_of(field)
         if attribute is not None:

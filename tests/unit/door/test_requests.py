@@ -1,5 +1,6 @@
 """What the door makes of requests before any engine is asked."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,9 +8,10 @@ from graphql import GraphQLError
 
 from engine.errors import Refusal, RefusalCode, Refused
 from engine.security.bearer import Viewer
+from gql import http
 from gql.errors import MASK, ErrorCode, code_of, coded, shown
-from gql.http import GRAPHQL_JSON, JSON, preferred
-from gql.identity import bearer, secret_of_payload
+from gql.http import GRAPHQL_JSON, JSON, LONGEST_KEPT, media_type_of, preferred
+from gql.identity import bearer, headers_of, request_id_of, secret_of, secret_of_payload
 from gql.inputs import bounded, printable, some
 from gql.operations import OperationRequest
 from gql.presence import Ending, Presence
@@ -51,6 +53,44 @@ def test_a_member_of_the_wrong_kind_is_named(member: str, bad: Any) -> None:
     """The refusal says which member breaks which rule."""
     with pytest.raises(GraphQLError, match=f"^{member}: must be"):
         OperationRequest.of({"query": "{a}"} | {member: bad})
+
+
+@pytest.mark.parametrize("given", [b"a", b"req-1.2_3", b"x" * 64])
+def test_a_sane_request_id_is_kept(given: bytes) -> None:
+    """The client finds its own in answers, errors and the log."""
+    assert request_id_of({b"x-request-id": given}) == given.decode()
+
+
+@pytest.mark.parametrize("given", [None, b"", b"x" * 65, b"a b", b"a\r\nset-cookie: x", "\u00e4".encode()])
+def test_any_other_is_replaced_by_a_new_one(given: bytes | None) -> None:
+    """Of 24 hexadecimal digits, never the same twice."""
+    headers = {} if given is None else {b"x-request-id": given}
+    made = {request_id_of(headers) for _ in range(100)}
+    assert len(made) == 100
+    assert all(re.fullmatch("[0-9a-f]{24}", each) for each in made)
+
+
+def test_short_accept_headers_are_remembered_and_long_ones_are_not() -> None:
+    """Both mean what they say; nobody fills the memory with long ones."""
+    http._kept.cache_clear()
+    short, long = GRAPHQL_JSON.encode(), (GRAPHQL_JSON + " " * LONGEST_KEPT).encode()
+    for accept in (short, long, short, long):
+        assert media_type_of({b"accept": accept}) == GRAPHQL_JSON
+    assert http._kept.cache_info().currsize == 1
+
+
+def test_of_a_repeated_header_the_first_counts_and_all_cookies_do() -> None:
+    """Wherever the session's cookie stands."""
+    raw = [
+        (b"accept", b"first"),
+        (b"accept", b"second"),
+        (b"cookie", b"other=1"),
+        (b"cookie", b"trading_engine_session=secret"),
+    ]
+    headers = headers_of({"headers": raw})
+    assert headers[b"accept"] == b"first"
+    assert secret_of(headers) == "secret"
+    assert secret_of({**headers, b"authorization": b"Bearer mine"}) == "mine"
 
 
 def test_only_bearer_tokens_are_read() -> None:
