@@ -100,12 +100,13 @@ class Run:
         Raises Late where what it waits for takes longer; what does not wait has no time to be late.
         """
         data = dict(self.plan.typenames)
+        is_mutation = self.plan.operation.operation is OperationType.MUTATION
         try:
-            if self.plan.operation.operation is OperationType.MUTATION:
-                self.values = [await self.resolve(None, each) for each, _ in self.plan.fields]
-            else:
+            if not is_mutation:
                 await _end(self.values, self.failed, timeout_s)
-            for (each, completion), value in zip(self.plan.fields, self.values, strict=True):
+            for number, (each, completion) in enumerate(self.plan.fields):
+                # A mutation goes no further where an answer before cannot be completed.
+                value = await self.resolve(None, each) if is_mutation else self.values[number]
                 completed = completion.complete(value, self)
                 data[each.key] = await _within(timeout_s, completed) if completion.is_async else completed
         except Late:

@@ -12,7 +12,11 @@ import pytest
 from graphql import (
     DocumentNode,
     Executor,
+    GraphQLField,
+    GraphQLNonNull,
+    GraphQLObjectType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     OperationType,
     execute_root_selection_set,
@@ -28,7 +32,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import nodes
 from hypothesis_graphql import strategies as documents
 
-from gql.compiled import Plan, Uncovered, compile_operation, conditional_variables, replaying
+from gql.compiled import Plan, Uncovered, compile_operation, conditional_variables, replayable, replaying
 from gql.compiled.completion import MOST_FIELDS
 from gql.reading import READING, make_replayable
 from gql.responses import encoded
@@ -72,11 +76,14 @@ AN_ORDER = {"clientOrderId": "a", "symbol": "IBM", "side": "BUY", "type": "MARKE
 
 
 def plan_of(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
+    schema: GraphQLSchema = SCHEMA,
 ) -> Plan | None:
     """Answer an operation's plan, or nothing where it is not covered."""
     try:
-        return compile_operation(SCHEMA, document, operation, variables.coerced, READING)
+        return compile_operation(schema, document, operation, variables.coerced, READING)
     except Uncovered:
         return None
 
@@ -123,25 +130,27 @@ def _null_of(path: list[Any], data: Any) -> list[Any]:
     return path
 
 
-async def both(query: str, given: dict[str, Any] | None = None) -> tuple[Answer, Answer, str]:
+async def both(
+    query: str, given: dict[str, Any] | None = None, schema: GraphQLSchema = SCHEMA, context: Any = None
+) -> tuple[Answer, Answer, str]:
     """Answer what graphql-core says, what the compiled operation says, and how the latter came about."""
     document = parse(query)
     operation = next(d for d in document.definitions if isinstance(d, OperationDefinitionNode))
-    variables = get_variable_values(SCHEMA, operation.variable_definitions or (), given or {})
+    variables = get_variable_values(schema, operation.variable_definitions or (), given or {})
     assert isinstance(variables, VariableValues)
 
     async def interpreted() -> Answer:
-        executor = Executor.build(SCHEMA, document, raw_variable_values=given)
+        executor = Executor.build(schema, document, context_value=context, raw_variable_values=given)
         assert isinstance(executor, Executor)
         answer: Any = execute_root_selection_set(executor)
         result = await answer if asyncio.iscoroutine(answer) or asyncio.isfuture(answer) else answer
         return Answer.of(result.data, result.errors)
 
-    plan = plan_of(document, operation, variables)
+    plan = plan_of(document, operation, variables, schema)
     if plan is None:
         return await interpreted(), await interpreted(), "uncovered"
     expected = await interpreted()
-    run = plan.begin(None, variables)
+    run = plan.begin(context, variables)
     data = run.at_once() or await run.end()
     if data is not None:
         return expected, Answer.of(data, None), "compiled"
@@ -254,3 +263,26 @@ def test_so_many_fields_are_compiled_and_no_more(fields: int, is_compiled: bool)
     document = parse("{ portfolio { " + " ".join(f"a{number}: cash" for number in range(fields)) + " } }")
     (operation,) = (d for d in document.definitions if isinstance(d, OperationDefinitionNode))
     assert (plan_of(document, operation, VariableValues({}, {})) is not None) is is_compiled
+
+
+@pytest.mark.parametrize(("kind", "expected_calls"), [(GraphQLNonNull(GraphQLString), 0), (GraphQLString, 2)])
+def test_a_mutation_goes_no_further_where_an_answer_cannot_be_completed(
+    kind: Any, expected_calls: int
+) -> None:
+    """Where it may be null, it goes on: once each way."""
+    calls = list[str]()
+
+    def second(*_: Any) -> str:
+        calls.append("second")
+        return "done"
+
+    fields = {
+        "first": GraphQLField(kind, resolve=lambda *_: object()),  # no text
+        "second": GraphQLField(GraphQLString, resolve=replayable(second)),
+    }
+    query = GraphQLObjectType("Query", {"ready": GraphQLField(GraphQLString)})
+    schema = GraphQLSchema(query, GraphQLObjectType("Mutation", fields))
+    expected, found, way = asyncio.run(both("mutation { first second }", None, schema))
+    assert way == "replayed"
+    assert found.agrees_with(expected)
+    assert len(calls) == expected_calls
