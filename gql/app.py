@@ -86,6 +86,7 @@ class Door(Starlette):
         try:
             return self.direct.at_once(scope, body)
         except Exception:
+            log.debug("request_not_answered_at_once", exc_info=True)
             return None
 
     async def _serve_socket(self, socket: WebSocket) -> None:

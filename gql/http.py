@@ -69,11 +69,9 @@ class GraphQLOverHTTP:
             operation = self._operations.prepare(_asked(body), context)
         except (NoOperation, GraphQLError, Unprepared):
             return None
-        payload = operation.at_once() if operation.kind is OperationType.QUERY else None
-        if payload is not None:
-            return Answer(payload, media_type_of(headers), context.request_id)
         scope["extensions"][BEGUN] = operation
-        return None
+        payload = operation.at_once() if operation.kind is OperationType.QUERY else None
+        return None if payload is None else Answer(payload, media_type_of(headers), context.request_id)
 
     async def answer_to(self, scope: Scope, receive: Receive) -> Answer | Response:
         """Answer what is to be sent."""

@@ -35,6 +35,7 @@ described(
 
 @strawberry.type(description="One event of the live stream, with the cursor that resumes after it.")
 class EventDelivery(Shared):
+    most_bytes = 32_768  # of each of the newest 512
     cursor: str = strawberry.field(description="Give this as `after` to go on behind this event.")
     event: TradingEvent = strawberry.field(description="The event.")
 

@@ -28,6 +28,7 @@ Symbols = Annotated[
 
 @strawberry.type(description="The latest bar of a symbol. Two clocks: the market's and ours.")
 class Quote(Shared):
+    most_bytes = 2_048  # of each of at most 10,000: half a dozen selections
     symbol: str = strawberry.field(description="What is priced.")
     last: Decimal = strawberry.field(description="The last price: the bar's close.")
     previous_close: Decimal | None = strawberry.field(
@@ -44,10 +45,10 @@ class Quote(Shared):
 
     @classmethod
     def of(cls, quote: MarketQuote, stale: bool) -> "Quote":
-        """Answer a quote as it is told: made once, because lists are full of those that have not moved."""
+        """Answer a quote of the book as it is told: made once, because lists are full of those that have not moved."""
         last, told = _told.get(quote.symbol, (None, None))
         if told is None or last is not quote or told.stale is not stale:
-            if len(_told) >= MAX_SYMBOLS:
+            if last is None and len(_told) >= MAX_SYMBOLS:
                 _told.clear()
             told = cls._made(quote, stale)
             _told[quote.symbol] = quote, told
@@ -105,7 +106,8 @@ class MarketSubscriptions:
             for quote in quotes_of(engine, wanted):
                 yield quote
             async for topic, value in moved:
-                quote_now = _quote_of(value) or engine.quotes.get(topic.removeprefix(QUOTE_TOPIC))
+                told, kept = _quote_of(value), engine.quotes.get(topic.removeprefix(QUOTE_TOPIC))
+                quote_now = kept if told is None or told == kept else told
                 if quote_now is not None:
                     yield Quote.of(quote_now, stale=False)
 

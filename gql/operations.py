@@ -254,8 +254,9 @@ class Operation:
             )
 
     def _compiled(self, data: dict[str, Any]) -> Payload:
+        payload = encoded({"data": data})
         self._count("compiled")
-        return encoded({"data": data})
+        return payload
 
     async def begin(self) -> AsyncGenerator[Payload, None]:
         """Begin anything and answer its results: a subscription has many, everything else one.

@@ -46,8 +46,9 @@ class _Amounts(dict[Decimal, str]):
 
 
 def _keep(item: Shared, key: object, data: dict[str, Any]) -> object:
-    fragment = orjson.Fragment(encoded(data))
-    item.keep(key, fragment)
+    text = encoded(data)
+    fragment = orjson.Fragment(text)
+    item.keep(key, fragment, len(text))
     return fragment
 
 

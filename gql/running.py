@@ -10,8 +10,9 @@ from engine.live.groups import Batch
 from gql.messages import NEXT_SUFFIX
 from gql.operations import Operation
 from gql.serving import Texts, head_of_text
-from gql.shared import MOST_MADE, Shared
+from gql.shared import Shared
 
+MOST_MADE = 32  # ways in which a batch is sent; who selects differently from so many others has it made alone
 NOW = "now"  # under which the moment is kept at which a batch is sent
 
 

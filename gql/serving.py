@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import uvicorn
@@ -32,8 +33,13 @@ FRAMES_PER_S = 50.0  # pings and pongs that a socket may send in the long run,
 FRAMES_AT_ONCE = 200  # and before that
 MOST_FRAGMENTS = 256  # of one message
 
-AT_ONCE = b"/graphql"  # where a request that has come as a whole may be answered in the turn in which it came
+GRAPHQL = b"/graphql"  # where a request that is here as a whole may be answered in the turn in which it came
+AT_ONCE_S = 0.001  # of such a turn, for what one connection asks in a row; the rest goes uvicorn's way
 WRITE_TEXT = "quantum_leap.write_text"  # the ASGI extension by which a socket takes encoded text: its `Texts`
+
+# An application's way past ASGI for a request that is here as a whole (`gql.app.Door.at_once`): its answer, if nothing
+# has to be waited for; else the scope has what its ordinary way goes on with.
+AtOnce = Callable[[dict[str, Any], bytes], Answer | None]
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 _REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -53,13 +59,6 @@ class Texts(Protocol):
 
     def write_now(self, frames: bytes) -> bool:
         """Send whole frames if the peer takes them at this moment; tell whether they were sent."""
-
-
-class Immediate(Protocol):
-    """An application's way past ASGI: `gql.app.Door` as a request needs it that has come as a whole."""
-
-    def at_once(self, scope: dict[str, Any], body: bytes) -> Answer | None:
-        """Answer it if there is nothing to wait for; else `scope` has what its ordinary way goes on with."""
 
 
 class DropsStuckPeers(asyncio.Protocol):
@@ -112,10 +111,15 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
     """HTTP and server-sent events. A request that is not whole at once is bounded, in size and in time.
 
     One that is may be answered at once, in the turn in which it came and with one write: without a task and the steps of
-    ASGI, if the application has no need to wait. Else, and for everything else, uvicorn goes its own way.
+    ASGI (and past what uvicorn puts before an application), if the application has no need to wait. Else, and for
+    everything else, uvicorn goes its own way.
     """
 
-    _body: bytes | None = None  # so far, of a request that may be answered at once
+    _body: bytes | None = (
+        None  # so far, of a request that may be answered at once, and is held until it is whole
+    )
+    _until_s = 0.0  # answers are given at once
+    _at_once: AtOnce | None = None  # the application's way past ASGI
     _is_in_head = True
     _is_whole = False
     _head_bytes = 0
@@ -125,6 +129,7 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._at_once = getattr(self.config.app, "at_once", None)
         self._wait(HEAD_S)
 
     def on_response_complete(self) -> None:
@@ -152,18 +157,26 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head, self._is_whole, self._head_bytes = True, False, 0
+        if self._deadline is not None:
+            self._wait(None)  # it was for the one before
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        is_upgrade = self.parser.should_upgrade()
         if (
-            self.url == AT_ONCE
+            self.url == GRAPHQL
             and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
             and self._is_all_answered
-            and not (self.flow.write_paused or self.parser.should_upgrade() or self.transport.is_closing())
+            and self._at_once is not None
+            and self.loop.time() < self._until_s
+            and not (is_upgrade or self.flow.write_paused or self.transport.is_closing())
         ):
             self._body = b""
         else:
             super().on_headers_complete()
+        if not is_upgrade:
+            self.headers = []  # for trailers, which nobody reads
 
     def on_body(self, body: bytes) -> None:
         if self._body is None:
@@ -175,18 +188,19 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
         self._is_whole = True
         if self._body is not None and self._answer_at_once(self._body):
             self._body = None
-        else:
-            self._go_uvicorns_way()
-            super().on_message_complete()
+            return
+        self._hand_over_what_is_held()
+        super().on_message_complete()
 
     def _answer_at_once(self, body: bytes) -> bool:
         """Answer a whole request if there is nothing to wait for; tell whether it is answered."""
+        assert self._at_once is not None, "nothing is held without"
         scope = cast("dict[str, Any]", self.scope)
         scope["extensions"] = {}
-        answer: Answer | None = cast(Immediate, self.config.app).at_once(scope, body)
+        answer = self._at_once(scope, body)
         if answer is None:
             return False
-        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        is_kept = self.parser.should_keep_alive()
         told = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
         end = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((_OK, told, answer.head, end, answer.payload)))
@@ -195,8 +209,8 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
         self.on_response_complete()
         return True
 
-    def _go_uvicorns_way(self) -> None:
-        """Begin what uvicorn does with a request, with what has come of its body so far."""
+    def _hand_over_what_is_held(self) -> None:
+        """Begin what uvicorn does with a request, with what has come of its body so far; if one is held."""
         body, self._body = self._body, None
         if body is not None:
             super().on_headers_complete()
@@ -209,9 +223,10 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._is_in_head
+        self._until_s = self.loop.time() + AT_ONCE_S
         super().data_received(data)
         if not self.transport.is_closing():
-            self._go_uvicorns_way()
+            self._hand_over_what_is_held()
         if self._is_whole:
             self._wait(None)
         elif not self._is_in_head:
@@ -248,9 +263,10 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
 
     def _refuse(self, answer: bytes) -> None:
         cycle: RequestResponseCycle | None = self.cycle
-        is_between = cycle is None or (cycle.response_complete and self._is_in_head)
-        if cycle is not None and cycle.response_started and not is_between:
-            self.transport.abort()  # it is answered, or about to be: another answer would be taken for the next one's
+        is_between = self._is_all_answered and self._is_in_head
+        is_next = not (self._is_in_head or self.pipeline or (cycle is not None and cycle.response_started))
+        if not (is_between or is_next):
+            self.transport.abort()  # what is answered next is another request: this would be taken for its answer
             return
         self.transport.write(answer)
         self.transport.close()

@@ -7,7 +7,7 @@ is decided for each subscriber, as ever, before.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from engine.ledger.event import Event
@@ -19,21 +19,31 @@ from engine.security.visibility import audience_of, owners_seen_by, sees
 Item = TypeVar("Item")
 
 MOST_KEPT = 512  # items; subscribers that are further behind make theirs anew
-MOST_MADE = 32  # of an item; who selects differently from so many others has it encoded alone
+BESIDE = 200  # bytes that keeping a selection takes beside its text
 
 
 class Shared:
-    """Something that is shown to many and never changes: it keeps what it was encoded to, by selection."""
+    """Something that is shown to many: it keeps what it was encoded to, by selection.
 
+    Whoever makes one changes nothing of it, or of what it holds, once it has been shown.
+    """
+
+    most_bytes: ClassVar[int]  # that one keeps; beyond, all is encoded anew
     made: dict[object, object]
 
     def __post_init__(self) -> None:
         self.made = {}
+        self._bytes = 0
 
-    def keep(self, key: object, encoded: object) -> None:
-        """Keep what a selection was encoded to; at the bound the oldest goes."""
-        if len(self.made) >= MOST_MADE:
-            del self.made[next(iter(self.made))]
+    def keep(self, key: object, encoded: object, size: int) -> None:
+        """Keep what a selection was encoded to, which has so many bytes: whoever invents selections fills no memory."""
+        size += BESIDE
+        if size > self.most_bytes:
+            return
+        self._bytes += size
+        if self._bytes > self.most_bytes:
+            self.made.clear()
+            self._bytes = size
         self.made[key] = encoded
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.actor import SYSTEM
+from gql import operations, serving
 from gql.compiled import Plan
 from gql.context import Context
 from gql.errors import ErrorCode, coded
@@ -161,6 +163,79 @@ async def test_a_revoked_token_is_not_answered(door: Door) -> None:
     assert newest is not None
     await door.engine.tokens.revoke(SYSTEM, newest.id)
     answer = json.loads(await asked(kept, request_of(FAST, token)))
+    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    kept.close()
+
+
+async def test_a_defect_after_the_resolvers_is_no_reason_to_call_them_again(
+    door: Door, begun: list[Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an answer cannot be encoded, that is told, and counted for nothing."""
+    token, kept = await door.token("ann"), await Kept.to(door)
+    await warm(kept, token, FAST)
+    begun.clear()
+    before = door.engine.metrics.value("api_executions_total")
+
+    def fail(*_: Any) -> None:
+        raise TypeError("no JSON")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(operations, "encoded", fail)
+        assert b"INTERNAL" in await asked(kept, request_of(FAST, token))
+    assert len(begun) == 1
+    assert door.engine.metrics.value("api_executions_total") == before
+    kept.close()
+
+
+async def test_one_connection_has_so_much_of_a_turn_and_no_more(
+    door: Door, uvicorns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dear queries that come together are answered one in a turn, in their order; others are served between."""
+    query = "{ latestCursor }"
+    token, kept = await door.token("ann"), await Kept.to(door)
+    await warm(kept, token, query)
+    uvicorns.clear()
+    slowly, cursor_at = list[int](), Context.cursor_at
+
+    def slow(self: Context, position: int) -> str:
+        slowly.append(position)
+        begun_s = time.monotonic()
+        while time.monotonic() < begun_s + 2 * serving.AT_ONCE_S:
+            pass
+        return cursor_at(self, position)
+
+    monkeypatch.setattr(Context, "cursor_at", slow)
+    kept.writer.write(request_of(query, token) * 3)
+    answers = [json.loads((await kept.answer())[1])["data"] for _ in range(3)]
+    assert [list(answer) for answer in answers] == [["latestCursor"]] * 3
+    assert len(slowly) == 3
+    assert len(uvicorns) == 2
+    kept.close()
+
+
+async def test_nothing_is_done_behind_the_last_answer_of_a_connection(
+    door: Door, uvicorns: list[str]
+) -> None:
+    """A client of HTTP/1.0 is answered once, whatever it sends behind."""
+    token, kept = await door.token("ann"), await Kept.to(door)
+    await warm(kept, token, FAST)
+    uvicorns.clear()
+    first = request_of(FAST, token, "1.0", "connection: keep-alive\r\n")
+    kept.writer.write(first + request_of('mutation { retryEvent(input: { id: "x" }) { __typename } }', token))
+    assert json.loads((await kept.answer())[1]) == {"data": {"me": {"name": "ann"}}}
+    assert await kept.ended() == b""
+    assert uvicorns == ["/graphql"]
+    assert door.engine.metrics.since_start("api_operation_seconds", operation="retryEvent").count == 0
+
+
+async def test_trailers_prove_nothing(door: Door) -> None:
+    """Who signs in behind the body has not signed in."""
+    token, kept = await door.token("ann"), await Kept.to(door)
+    await warm(kept, token, FAST)
+    body = json.dumps({"query": FAST})
+    head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    trailer = f"0\r\nauthorization: Bearer {token}\r\n\r\n"
+    answer = json.loads(await asked(kept, f"{head}{len(body):x}\r\n{body}\r\n{trailer}".encode()))
     assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     kept.close()
 

@@ -1,14 +1,18 @@
 """Connections that are kept between requests: answered in order, left when idle, and the same whoever serves them."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gql import serving
 from gql.app import Door as Application
+from gql.http import GraphQLOverHTTP
+from gql.serving import HttpProtocol
 from tests.integration.door import PATIENCE_S, Door, running_door
 from tests.live.raw import RawSocket, handshake, message
 
@@ -29,7 +33,12 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 def request_of(query: str, token: str, version: str = "1.1", more: str = "") -> bytes:
     """The bytes of a request."""
-    body = json.dumps({"query": query})
+    return request_with({"query": query}, token, version, more)
+
+
+def request_with(content: dict[str, Any], token: str, version: str = "1.1", more: str = "") -> bytes:
+    """The bytes of a request with any body."""
+    body = json.dumps(content)
     head = f"POST /graphql HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{more}"
     return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
 
@@ -149,12 +158,67 @@ async def test_another_server_answers_the_same(door: Door, monkeypatch: pytest.M
     assert answers[0][0]["x-request-id"] == "mine"
 
 
-async def test_an_answer_nobody_takes_is_waited_with(door: Door) -> None:
+async def test_a_late_head_is_not_told_of_in_another_s_answer(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a request is worked on, the next one's head comes too late: the connection ends without a word."""
+    monkeypatch.setattr(serving, "HEAD_S", 0.05)
+    token, kept, answer_to = await door.token("ann"), await Kept.to(door), GraphQLOverHTTP.answer_to
+    goes_on = asyncio.Event()
+
+    async def waiting(self: GraphQLOverHTTP, scope: Any, receive: Any) -> Any:
+        await goes_on.wait()
+        return await answer_to(self, scope, receive)
+
+    monkeypatch.setattr(GraphQLOverHTTP, "answer_to", waiting)
+    kept.writer.write(request_of(SLOW, token) + request_of(SLOW, token)[:30])
+    assert await kept.ended() == b""
+    goes_on.set()
+    kept.close()
+
+
+@pytest.mark.parametrize("cut", [30, -5])
+async def test_each_request_has_its_own_time(door: Door, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """Also where each reading ends in the middle of the next one: in its head, or in its body."""
+    made, protocols = HttpProtocol.connection_made, list[HttpProtocol]()
+
+    def noting(self: HttpProtocol, transport: Any) -> None:
+        protocols.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", noting)
+    token, kept = await door.token("ann"), await Kept.to(door)
+    request, ends_s = request_of(FAST, token), list[float]()
+    kept.writer.write(request[:cut])
+    for _ in range(5):
+        kept.writer.write(request[cut:] + request[:cut])
+        await kept.answer()
+        deadline = protocols[0]._deadline
+        assert deadline is not None
+        ends_s.append(deadline.when())
+    assert ends_s == sorted(set(ends_s))
+    kept.close()
+
+
+async def test_an_answer_nobody_takes_is_waited_with(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that asks on and reads nothing is read no further: what it would be sent does not pile up here."""
-    token = await door.token("ann")
-    deaf = await RawSocket.connect(int(door.address.rpartition(":")[2]), receive_buffer=4096)
-    large = "{" + " ".join(f"a{n}: me {{ permissions name id role tokenId }}" for n in range(100)) + "}"
-    request = request_of(large, token)
+    made, protocols = HttpProtocol.connection_made, list[HttpProtocol]()
+    token, kept = await door.token("ann"), await Kept.to(door)
+    long_names = " ".join(f"{'a' * 70}{number}: permissions" for number in range(6))
+    large = "{" + " ".join(f"r{number}: me {{ {long_names} }}" for number in range(28)) + "}"
+    named = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(large.encode()).hexdigest()}}
+    for _ in range(2):
+        kept.writer.write(request_with({"query": large, "extensions": named}, token))
+        assert len((await kept.answer())[1]) > 10_000
+    kept.close()
+
+    def noting(self: HttpProtocol, transport: Any) -> None:
+        protocols.append(self)
+        made(self, transport)
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", noting)
+    deaf = await RawSocket.open(int(door.address.rpartition(":")[2]), receive_buffer=4096)
+    request = request_with({"extensions": named}, token)
 
     async def ask_on() -> None:
         while True:
@@ -162,15 +226,15 @@ async def test_an_answer_nobody_takes_is_waited_with(door: Door) -> None:
             await deaf.writer.drain()
 
     asking = asyncio.create_task(ask_on())
-    async with door.signed_in("bob") as bob:
-        before = door.engine.metrics.since_start("api_operation_seconds").count
-        while True:  # until nothing more is answered to it
-            for _ in range(20):
-                await bob.ask(FAST)
-            now = door.engine.metrics.since_start("api_operation_seconds").count
-            if now - before == 20:
-                break
-            before = now
+    async with asyncio.timeout(PATIENCE_S), door.signed_in("bob") as bob:
+        while not (protocols and protocols[0].flow.write_paused and protocols[0].flow.read_paused):
+            await bob.ask(FAST)
+        count = door.engine.metrics.since_start("api_operation_seconds", operation="me").count
+        held = protocols[0].transport.get_write_buffer_size()
+        for _ in range(100):
+            await bob.ask(FAST)
+        assert door.engine.metrics.since_start("api_operation_seconds", operation="me").count == count + 100
+        assert protocols[0].transport.get_write_buffer_size() <= held
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     deaf.abort()

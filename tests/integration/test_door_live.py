@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from engine.actor import SYSTEM
+from engine.market.bars import Bar, MarketStep
+from engine.market.quotes import Quote as MarketQuote
 from engine.monitoring.rules import AlertCondition
+from gql.market import Quote
 from models.alert import AlertCategory, AlertLevel
 from models.user import ApiToken, Role
 from tests.integration.door import EVENTS, Door, Socket, running_door
@@ -144,6 +150,30 @@ async def test_figures_prices_and_health_are_live(door: Door) -> None:
         await socket.send({"id": "q", "type": "complete"})
         await socket.subscribe("h", "subscription { health { score components { name } } }")
         assert 0 <= (await socket.next("h", "health"))["score"] <= 100
+
+
+async def test_a_quote_that_moves_is_made_once_for_all(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many follow it."""
+    made, noted = Quote._made, list[str]()
+
+    def noting(quote: MarketQuote, stale: bool) -> Quote:
+        noted.append(quote.symbol)
+        return made(quote, stale)
+
+    monkeypatch.setattr(Quote, "_made", noting)
+    token, moment = await door.token("ann"), datetime(2030, 1, 1, tzinfo=UTC)
+    async with door.socket(token) as one, door.socket(token) as other:
+        for socket in (one, other):
+            await socket.subscribe("q", 'subscription { marketData(symbols: ["NEW"]) { symbol last } }')
+            await socket.subscribe("sure", "{ me { name } }")
+            await socket.next("sure", "me")
+        low, high = Decimal(1), Decimal(2)
+        bar = Bar("NEW", moment, open=low, high=high, low=low, close=high, volume=Decimal(10))
+        (quote,) = door.engine.quotes.update(MarketStep(moment, (bar,)), "test")
+        door.engine.hub.publish("quote:NEW", asdict(quote))
+        told = [await socket.next("q", "marketData") for socket in (one, other)]
+    assert told == [{"symbol": "NEW", "last": "2"}] * 2
+    assert noted.count("NEW") == 1
 
 
 async def test_a_cookie_opens_a_socket_of_this_host_only(door: Door) -> None:

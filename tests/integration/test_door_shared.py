@@ -14,7 +14,7 @@ from engine.ledger.event import Event
 from engine.ledger.journal import Cursor
 from engine.runtime import Engine
 from engine.security.tokens import Tokens
-from gql import live_events, running, serving, shared, websocket
+from gql import live_events, running, serving, websocket
 from gql.serving import head_of_text
 from gql.shared import Shared, seen_by
 from models.event import EventType
@@ -41,10 +41,10 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of events that a selection was executed and encoded for, each time one is."""
     noted, keep = list[str](), Shared.keep
 
-    def counting(self: Shared, key: object, encoded: object) -> None:
+    def counting(self: Shared, key: object, encoded: object, size: int) -> None:
         if isinstance(self, live_events.EventDelivery):
             noted.append(str(self.event.id))
-        keep(self, key, encoded)
+        keep(self, key, encoded, size)
 
     monkeypatch.setattr(Shared, "keep", counting)
     return noted
@@ -76,8 +76,8 @@ async def test_one_execution_serves_all_who_see_the_same(door: Door, completed: 
 async def test_an_item_keeps_so_many_selections_and_no_more(
     door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the bound the oldest is forgotten, and encoded anew: inventing documents fills no memory."""
-    monkeypatch.setattr(shared, "MOST_MADE", 1)
+    """Beyond the bound all is encoded anew: inventing documents fills no memory."""
+    monkeypatch.setattr(live_events.EventDelivery, "most_bytes", 700)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
     before = Cursor(door.engine.ledger.epoch, door.engine.hub.position)
@@ -184,8 +184,8 @@ async def test_so_many_selections_share_a_batch_and_no_more(
     door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the bound each has its own made, and is sent it all the same."""
-    for room in (shared, running):
-        monkeypatch.setattr(room, "MOST_MADE", 1)
+    monkeypatch.setattr(running, "MOST_MADE", 1)
+    monkeypatch.setattr(live_events.EventDelivery, "most_bytes", 0)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
     for socket, length in zip(sockets, (1, 1, 2, 3), strict=True):

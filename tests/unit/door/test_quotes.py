@@ -9,6 +9,7 @@ import pytest
 from engine.market.quotes import Quote as MarketQuote
 from gql import market
 from gql.market import Quote
+from gql.shared import BESIDE
 
 A_QUOTE = MarketQuote(
     symbol="AAPL",
@@ -53,3 +54,25 @@ def test_so_many_are_kept_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         Quote.of(replace(A_QUOTE, symbol=f"S{number}"), stale=False)
     assert len(market._told) <= 2
+
+
+def test_one_that_moves_at_the_bound_does_not_put_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is added."""
+    monkeypatch.setattr(market, "MAX_SYMBOLS", 2)
+    still, moving = A_QUOTE, replace(A_QUOTE, symbol="IBM")
+    before = Quote.of(still, stale=False)
+    for price in range(3):
+        Quote.of(replace(moving, last=Decimal(price)), stale=False)
+    assert Quote.of(still, stale=False) is before
+
+
+def test_so_much_is_kept_of_a_quote_and_no_more() -> None:
+    """Beyond the bound all is encoded anew; what is longer than the bound is never kept."""
+    quote = Quote.of(A_QUOTE, stale=False)
+    numbers = set[int]()
+    for number in range(100):
+        quote.keep(number, object(), 300)
+        numbers.add(len(quote.made))
+    assert max(numbers) == quote.most_bytes // (300 + BESIDE)
+    quote.keep("long", object(), quote.most_bytes)
+    assert "long" not in quote.made
