@@ -3,6 +3,7 @@
 odd_engine.py VARIANT serve ...
 """
 
+import asyncio
 import logging
 import sys
 from itertools import count
@@ -15,6 +16,7 @@ from gql import messages, serving, websocket
 from gql.messages import InvalidMessage
 
 MOST_LET_IN = 10
+CATCHING_UP_S = 0.1  # a page
 
 
 def hasty() -> None:
@@ -28,15 +30,20 @@ def never_dropped() -> None:
 
 
 def forgets_while_replaying() -> None:
-    """What is committed while a subscriber catches up is kept for nobody."""
-    take = Subscription._take
+    """What is committed while a subscriber catches up is kept for nobody; it takes long enough for that to happen."""
+    take, read_page = Subscription._take, Subscription._read_page
 
     def forgetful(self: Subscription) -> object:
         if self._replay_to is not None:
             self._empty_buffer()
         return take(self)
 
+    async def slow(self: Subscription, to: int) -> None:
+        await read_page(self, to)
+        await asyncio.sleep(CATCHING_UP_S)
+
     Subscription._take = forgetful  # type: ignore[method-assign,assignment]
+    Subscription._read_page = slow  # type: ignore[method-assign]
 
 
 def keeps_what_it_delivers() -> None:
