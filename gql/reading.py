@@ -46,6 +46,8 @@ class _Amounts(dict[Decimal, str]):
 
 
 def _keep(item: Shared, key: object, data: dict[str, Any]) -> object:
+    if not item.is_shown_again(key):
+        return data
     text = encoded(data)
     fragment = orjson.Fragment(text)
     item.keep(key, fragment, len(text))

@@ -23,27 +23,36 @@ BESIDE = 200  # bytes that keeping a selection takes beside its text
 
 
 class Shared:
-    """Something that is shown to many: it keeps what it was encoded to, by selection.
+    """Something that is shown to many: it keeps what it was encoded to, by selection, once that is shown again.
 
     Whoever makes one changes nothing of it, or of what it holds, once it has been shown.
     """
 
     most_bytes: ClassVar[int]  # that one keeps; beyond, all is encoded anew
-    made: dict[object, object]
+    made: dict[object, object]  # None: it was shown once
 
     def __post_init__(self) -> None:
         self.made = {}
         self._bytes = 0
 
+    def is_shown_again(self, key: object) -> bool:
+        """Tell whether a selection was shown before, and note that it is."""
+        if key in self.made:
+            return True
+        self._note(key, None, BESIDE)
+        return False
+
     def keep(self, key: object, encoded: object, size: int) -> None:
-        """Keep what a selection was encoded to, which has so many bytes: whoever invents selections fills no memory."""
-        size += BESIDE
-        if size > self.most_bytes:
-            return
+        """Keep what a selection was encoded to, which has so many bytes."""
+        if BESIDE + size <= self.most_bytes:
+            self._note(key, encoded, size)
+
+    def _note(self, key: object, encoded: object, size: int) -> None:
+        """Note something in the bound: whoever invents selections fills no memory."""
         self._bytes += size
         if self._bytes > self.most_bytes:
             self.made.clear()
-            self._bytes = size
+            self._bytes = BESIDE + size
         self.made[key] = encoded
 
 

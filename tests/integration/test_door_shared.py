@@ -38,15 +38,15 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 @pytest.fixture
 def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of events that a selection was executed and encoded for, each time one is."""
-    noted, keep = list[str](), Shared.keep
+    """The ids of events that a selection was executed for, each time one is."""
+    noted, is_shown_again = list[str](), Shared.is_shown_again
 
-    def counting(self: Shared, key: object, encoded: object, size: int) -> None:
+    def counting(self: Shared, key: object) -> bool:
         if isinstance(self, live_events.EventDelivery):
             noted.append(str(self.event.id))
-        keep(self, key, encoded, size)
+        return is_shown_again(self, key)
 
-    monkeypatch.setattr(Shared, "keep", counting)
+    monkeypatch.setattr(Shared, "is_shown_again", counting)
     return noted
 
 
@@ -73,11 +73,12 @@ async def test_one_execution_serves_all_who_see_the_same(door: Door, completed: 
         socket.abort()
 
 
-async def test_an_item_keeps_so_many_selections_and_no_more(
-    door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("most_bytes", "executions"), [(32_768, 3), (500, 4)])
+async def test_what_is_shown_again_is_kept_in_its_bound(
+    door: Door, completed: list[str], monkeypatch: pytest.MonkeyPatch, most_bytes: int, executions: int
 ) -> None:
-    """Beyond the bound all is encoded anew: inventing documents fills no memory."""
-    monkeypatch.setattr(live_events.EventDelivery, "most_bytes", 700)
+    """Beyond it all is executed anew: inventing documents fills no memory."""
+    monkeypatch.setattr(live_events.EventDelivery, "most_bytes", most_bytes)
     token = await door.token("olga", Role.RISK_OFFICER)
     sockets = [await RawSocket.signed_in(_port(door), token) for _ in range(4)]
     before = Cursor(door.engine.ledger.epoch, door.engine.hub.position)
@@ -92,7 +93,7 @@ async def test_an_item_keeps_so_many_selections_and_no_more(
         told.append(json.loads((await socket.receive())[1])["payload"]["data"]["events"]["event"])
     assert [each["id"] for each in told] == [event.id] * 4
     assert [len(each) for each in told] == [4, 4, 1, 4]
-    assert completed == [event.id] * 3
+    assert completed == [event.id] * executions
     for socket in sockets:
         socket.abort()
 

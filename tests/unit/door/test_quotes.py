@@ -71,6 +71,8 @@ def test_so_much_is_kept_of_a_quote_and_no_more() -> None:
     quote = Quote.of(A_QUOTE, stale=False)
     numbers = set[int]()
     for number in range(100):
+        assert not quote.is_shown_again(number)
+        assert quote.is_shown_again(number)
         quote.keep(number, object(), 300)
         numbers.add(len(quote.made))
     assert max(numbers) == quote.most_bytes // (300 + BESIDE)
