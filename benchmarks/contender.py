@@ -8,7 +8,8 @@ as soon as everybody has been given theirs.
 `ours` is the product; `ours:anew` is kept from what it encoded of quotes that have not moved. `stock` is Strawberry's
 own endpoint on the same types and resolvers; its subscribers have a Redis reader each where BENCH_REDIS says where, and
 those of `stock:hub` are given our hub and its filters. `ready` has answers ready: what uvicorn leaves to be had;
-`ready:wsproto:uvloop` on another implementation of sockets, and on another loop.
+`ready:wsproto:uvloop` on another implementation of sockets, and on another loop. `bare` answers requests without reading
+them: what asyncio leaves to be had.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from benchmarks.limits import Ready, pause, payload_now
+from benchmarks.limits import Bare, Ready, pause, payload_now
 from benchmarks.stock import Readers, Stock
 from engine.actor import SYSTEM
 from engine.cli.server import settle
@@ -67,6 +68,10 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
     )  # asyncio turns off waiting for more bytes where it is named
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)  # from the line that names its port on
+    if kind == "bare":
+        server = await asyncio.get_running_loop().create_server(Bare, sock=listener)
+        _tell(listener, "none")
+        await server.serve_forever()
     symbols, pause_s = [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
     if kind.startswith("ready"):
         _, implementation, _ = f"{kind}::".split(":", 2)
@@ -91,7 +96,7 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
             Quote.of = Quote._made  # type: ignore[method-assign]
         readers = Readers(os.environ[REDIS]) if kind == "stock" and REDIS in os.environ else None
         schema = None if readers is None else readers.schema()
-        server = (
+        served = (
             server_of(app, listener) if kind.startswith("ours") else _plainly(Stock(engine, viewer, schema))
         )
         outlet = readers or Committing(engine)
@@ -99,7 +104,7 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
             asyncio.create_task(_publish(outlet, subscribers, symbols, pause_s)) if subscribers else None
         )
         settle()
-        await _serve(server, listener, created.secret)
+        await _serve(served, listener, created.secret)
         if publishing is not None:
             publishing.cancel()
 
@@ -118,8 +123,12 @@ def _plainly(app: Any, implementation: Any = IMPLEMENTATION) -> uvicorn.Server:
     )
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, token: str) -> None:
+def _tell(listener: socket.socket, token: str) -> None:
     print(json.dumps({"port": listener.getsockname()[1], "token": token, "process": os.getpid()}), flush=True)
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, token: str) -> None:
+    _tell(listener, token)
     await server.serve(sockets=[listener])
 
 

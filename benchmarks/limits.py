@@ -1,7 +1,8 @@
-"""Servers that know nothing of GraphQL and answer ready bytes: what uvicorn's own way leaves to be had.
+"""Servers that know nothing of GraphQL and answer ready bytes: what asyncio and uvicorn leave to be had.
 
-`Ready` answers every request with the same bytes, and broadcasts a ready message to whoever has subscribed, one `send`
-after the other. It takes a subscription's filter for the name of a list, and no notice of anything else.
+`Bare` is asyncio alone: it takes whatever comes for a request. `Ready` is an application of uvicorn: it answers every
+request with the same bytes, and broadcasts a ready message to whoever has subscribed, one `send` after the other. It
+takes a subscription's filter for the name of a list, and no notice of anything else.
 """
 
 import asyncio
@@ -20,6 +21,22 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 BODY = b"x" * 200
 ACKNOWLEDGED = '{"type":"connection_ack"}'
 PONG = '{"type":"pong"}'
+
+
+class Bare(asyncio.Protocol):
+    """Answers without reading: what asyncio and the system take for a request."""
+
+    ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+        len(BODY),
+        BODY,
+    )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(self.ANSWER)
 
 
 class Ready:
