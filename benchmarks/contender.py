@@ -18,7 +18,9 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,25 +65,44 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
     """Serve until the process is ended."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     logging.disable()  # stock prints a traceback for each subscriber that leaves
-    listener = socket.socket(
-        proto=socket.IPPROTO_TCP
-    )  # asyncio turns off waiting for more bytes where it is named
+    # asyncio turns off waiting for more bytes where the protocol is named
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)  # from the line that names its port on
+    audience = Audience(
+        subscribers, [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
+    )
     if kind == "bare":
-        server = await asyncio.get_running_loop().create_server(Bare, sock=listener)
-        _tell(listener, "none")
-        await server.serve_forever()
-    symbols, pause_s = [f"S{number:03}" for number in range(filters)], 1 / per_s if per_s else 0.0
-    if kind.startswith("ready"):
-        _, implementation, _ = f"{kind}::".split(":", 2)
-        ready = Ready()
-        publishing = (
-            asyncio.create_task(ready.publish(subscribers, symbols, pause_s)) if subscribers else None
-        )
-        settle()
-        await _serve(_plainly(ready, implementation or IMPLEMENTATION), listener, "none")
-        return
+        await _serve_bare(listener)
+    elif kind.startswith("ready"):
+        await _serve_ready(kind, listener, audience)
+    else:
+        await _serve_engine(kind, folder, listener, audience)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is published to: so many, an event of each symbol at a time, with a pause or as fast as it goes."""
+
+    subscribers: int
+    symbols: list[str]
+    pause_s: float
+
+
+async def _serve_bare(listener: socket.socket) -> None:
+    server = await asyncio.get_running_loop().create_server(Bare, sock=listener)
+    _tell(listener, "none")
+    await server.serve_forever()
+
+
+async def _serve_ready(kind: str, listener: socket.socket, audience: Audience) -> None:
+    ready = Ready()
+    publish = partial(ready.publish, audience.subscribers, audience.symbols, audience.pause_s)
+    _, implementation, _ = f"{kind}::".split(":", 2)
+    await _serve(_plainly(ready, implementation or IMPLEMENTATION), listener, "none", audience, publish)
+
+
+async def _serve_engine(kind: str, folder: Path, listener: socket.socket, audience: Audience) -> None:
     settings = Settings(data_dir=folder / "data", demo=False, replay=prices_in(folder), speed=0.001)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -95,18 +116,12 @@ async def main(kind: str, folder: Path, subscribers: int = 0, filters: int = 1, 
         if kind == "ours:anew":
             Quote.of = Quote._made  # type: ignore[method-assign]
         readers = Readers(os.environ[REDIS]) if kind == "stock" and REDIS in os.environ else None
-        schema = None if readers is None else readers.schema()
-        served = (
-            server_of(app, listener) if kind.startswith("ours") else _plainly(Stock(engine, viewer, schema))
-        )
-        outlet = readers or Committing(engine)
-        publishing = (
-            asyncio.create_task(_publish(outlet, subscribers, symbols, pause_s)) if subscribers else None
-        )
-        settle()
-        await _serve(served, listener, created.secret)
-        if publishing is not None:
-            publishing.cancel()
+        if kind.startswith("ours"):
+            server: uvicorn.Server = server_of(app, listener)
+        else:
+            server = _plainly(Stock(engine, viewer, None if readers is None else readers.schema()))
+        publish = partial(_publish, readers or Committing(engine), audience)
+        await _serve(server, listener, created.secret, audience, publish)
 
 
 def _plainly(app: Any, implementation: Any = IMPLEMENTATION) -> uvicorn.Server:
@@ -127,9 +142,19 @@ def _tell(listener: socket.socket, token: str) -> None:
     print(json.dumps({"port": listener.getsockname()[1], "token": token, "process": os.getpid()}), flush=True)
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, token: str) -> None:
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    token: str,
+    audience: Audience,
+    publish: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    publishing = asyncio.create_task(publish()) if audience.subscribers else None
+    settle()
     _tell(listener, token)
     await server.serve(sockets=[listener])
+    if publishing is not None:
+        publishing.cancel()
 
 
 class Outlet(Protocol):
@@ -169,14 +194,14 @@ class Committing:
         await self._engine.ledger.write(work)
 
 
-async def _publish(outlet: Outlet, subscribers: int, symbols: list[str], pause_s: float) -> None:
-    due_s = 0.0
+async def _publish(outlet: Outlet, audience: Audience) -> None:
+    subscribers, pause_s, due_s = audience.subscribers, audience.pause_s, 0.0
     while True:
         while outlet.subscribers < subscribers:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.05)
         given = outlet.deliveries + subscribers
         due_s = await pause(due_s, pause_s)
-        await outlet.publish(symbols, payload_now())
+        await outlet.publish(audience.symbols, payload_now())
         while not pause_s and outlet.deliveries < given and outlet.subscribers >= subscribers:  # noqa: ASYNC110
             await asyncio.sleep(0)
 

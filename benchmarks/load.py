@@ -25,6 +25,7 @@ class Asking:
         self._request = request
         self._answer = b""
         self._size = -1  # of the answer; -1: its head is not here yet
+        self._asked_s = 0.0
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

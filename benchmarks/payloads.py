@@ -19,9 +19,8 @@ def expect_equal(kinds: Sequence[str], queries: Iterable[str], events: str, fold
     said: dict[str, list[Any]] = {}
     for kind in kinds:
         with contender(kind, folder / f"{kind}-said", 1) as server:
-            answers = [
-                _answer(server, query) for query in queries for _ in range(2)
-            ]  # the second is compiled
+            twice = [query for query in queries for _ in range(2)]  # the second time it is compiled
+            answers = [_answer(server, query) for query in twice]
             said[kind] = [_shared(each) for each in (*answers, asyncio.run(_event(server, events)))]
     first, *others = said.items()
     for kind, answers in others:

@@ -1,6 +1,5 @@
 """Strawberry as it comes, on the product's types: its own endpoint, given our engine or a Redis reader a subscriber."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any
 
@@ -67,7 +66,6 @@ class Readers:
                 created_at=now,
             )
             await self._redis.publish(CHANNEL, event.to_json())
-        await asyncio.sleep(0)
 
     def schema(self) -> strawberry.Schema:
         """Answer the product's schema with a subscription that reads Redis."""

@@ -115,9 +115,8 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
     everything else, uvicorn goes its own way.
     """
 
-    _body: bytes | None = (
-        None  # so far, of a request that may be answered at once, and is held until it is whole
-    )
+    # So far, of a request that may be answered at once: it is held until it is whole.
+    _body: bytes | None = None
     _until_s = 0.0  # answers are given at once
     _at_once: AtOnce | None = None  # the application's way past ASGI
     _is_in_head = True
@@ -157,8 +156,7 @@ class HttpProtocol(DropsStuckPeers, HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head, self._is_whole, self._head_bytes = True, False, 0
-        if self._deadline is not None:
-            self._wait(None)  # it was for the one before
+        self._wait(None)  # what ran was for the one before
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False

@@ -1,8 +1,8 @@
-"""What several subscribers are sent alike: made once, encoded once for each selection; the rest is theirs alone.
+"""What several are shown alike: made once, encoded once for each selection; the rest is theirs alone.
 
 An event is the same for everybody who sees it with the same eyes (`audience_of`): its cursor carries them. So the item
-of an event and an audience is made once, and keeps what was encoded of it, by selection. Whether somebody sees it at all
-is decided for each subscriber, as ever, before.
+of an event and an audience is made once, and keeps what was encoded of it, by selection; so does a quote. Whether
+somebody sees it at all is decided for each, as ever, before.
 """
 
 from collections import OrderedDict

@@ -1,6 +1,6 @@
-"""Open ledgers on real databases: SQLite in the test's folder, PostgreSQL in a database of the test's own.
+"""A door, and open ledgers on real databases: SQLite in the test's folder, PostgreSQL in a database of the test's own.
 
-Both begin as copies of a ledger migrated once a session, because migrating takes most of a second.
+Both ledgers begin as copies of a ledger migrated once a session, because migrating takes most of a second.
 """
 
 import shutil
@@ -13,6 +13,7 @@ import pytest
 from engine.ledger.ledger import Ledger
 from tests.beside import run_beside
 from tests.handling import FIRST_HANDLES_ALL
+from tests.integration.door import Door, running_door
 from tests.ledgers import SQLITE_FILE, execute, make_ledger, opened
 from tests.servers import PostgresServer
 
@@ -58,6 +59,13 @@ async def postgres_ledger(tmp_path: Path, ledger_url: str) -> AsyncIterator[Ledg
     """An open ledger on PostgreSQL."""
     async with opened(make_ledger(tmp_path, url=ledger_url), FIRST_HANDLES_ALL) as ledger:
         yield ledger
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """A door of the test's own."""
+    async with running_door(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(params=BOTH)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,9 @@ from gql.operations import Operations
 from gql.serving import HttpProtocol
 from models.user import ApiToken
 from tests.integration.door import PATIENCE_S, Door, running_door
-from tests.integration.test_door_kept import FAST, SLOW, Kept, request_of
+from tests.integration.kept import FAST, SLOW, Kept, request_of
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """A door of the test's own."""
-    async with running_door(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

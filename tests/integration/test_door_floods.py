@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,6 @@ pytestmark = pytest.mark.anyio
 CONTINUATION = 0
 LARGE = get_introspection_query(descriptions=True)
 MANY = 500
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """A door of the test's own."""
-    async with running_door(tmp_path) as running:
-        yield running
 
 
 def port_of(door: Door) -> int:

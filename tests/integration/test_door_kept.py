@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +13,23 @@ from gql.app import Door as Application
 from gql.http import GraphQLOverHTTP
 from gql.serving import HttpProtocol
 from tests.integration.door import PATIENCE_S, Door, running_door
+from tests.integration.kept import FAST, SLOW, Kept, request_of, request_with
 from tests.live.raw import RawSocket, handshake, message
 
 pytestmark = pytest.mark.anyio
 
-FAST, SLOW = (
-    "{ me { name } }",
-    "{ eventHistory(first: 1) { edges { node { id } } } }",
-)  # the slow one asks the ledger
-
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """A door of the test's own."""
-    async with running_door(tmp_path) as running:
-        yield running
+def protocols(monkeypatch: pytest.MonkeyPatch) -> list[HttpProtocol]:
+    """The engine's ends of the connections that are made."""
+    noted, made = list[HttpProtocol](), HttpProtocol.connection_made
 
+    def noting(self: HttpProtocol, transport: Any) -> None:
+        noted.append(self)
+        made(self, transport)
 
-def request_of(query: str, token: str, version: str = "1.1", more: str = "") -> bytes:
-    """The bytes of a request."""
-    return request_with({"query": query}, token, version, more)
-
-
-def request_with(content: dict[str, Any], token: str, version: str = "1.1", more: str = "") -> bytes:
-    """The bytes of a request with any body."""
-    body = json.dumps(content)
-    head = f"POST /graphql HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{more}"
-    return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
-
-
-class Kept:
-    """A connection that is kept."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def to(cls, door: Door) -> "Kept":
-        """Connect."""
-        host, _, port = door.address.rpartition(":")
-        return cls(*await asyncio.open_connection(host, int(port)))
-
-    async def answer(self) -> tuple[dict[str, str], bytes]:
-        """Read an answer of status 200: its headers, and its body."""
-        async with asyncio.timeout(PATIENCE_S):
-            status, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            assert status == "HTTP/1.1 200 OK"
-            headers = dict(line.split(": ", 1) for line in lines)
-            return headers, await self.reader.readexactly(int(headers["content-length"]))
-
-    async def ended(self) -> bytes:
-        """Wait for its end, and answer what came before."""
-        async with asyncio.timeout(PATIENCE_S):
-            rest = await self.reader.read()
-        self.close()
-        return rest
-
-    def close(self) -> None:
-        """Leave."""
-        self.writer.transport.abort()
+    monkeypatch.setattr(HttpProtocol, "connection_made", noting)
+    return noted
 
 
 async def test_requests_in_a_row_are_answered_in_order(door: Door) -> None:
@@ -178,15 +135,8 @@ async def test_a_late_head_is_not_told_of_in_another_s_answer(
 
 
 @pytest.mark.parametrize("cut", [30, -5])
-async def test_each_request_has_its_own_time(door: Door, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+async def test_each_request_has_its_own_time(door: Door, protocols: list[HttpProtocol], cut: int) -> None:
     """Also where each reading ends in the middle of the next one: in its head, or in its body."""
-    made, protocols = HttpProtocol.connection_made, list[HttpProtocol]()
-
-    def noting(self: HttpProtocol, transport: Any) -> None:
-        protocols.append(self)
-        made(self, transport)
-
-    monkeypatch.setattr(HttpProtocol, "connection_made", noting)
     token, kept = await door.token("ann"), await Kept.to(door)
     request, ends_s = request_of(FAST, token), list[float]()
     kept.writer.write(request[:cut])
@@ -200,9 +150,8 @@ async def test_each_request_has_its_own_time(door: Door, monkeypatch: pytest.Mon
     kept.close()
 
 
-async def test_an_answer_nobody_takes_is_waited_with(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_nobody_takes_is_waited_with(door: Door, protocols: list[HttpProtocol]) -> None:
     """A client that asks on and reads nothing is read no further: what it would be sent does not pile up here."""
-    made, protocols = HttpProtocol.connection_made, list[HttpProtocol]()
     token, kept = await door.token("ann"), await Kept.to(door)
     long_names = " ".join(f"{'a' * 70}{number}: permissions" for number in range(6))
     large = "{" + " ".join(f"r{number}: me {{ {long_names} }}" for number in range(28)) + "}"
@@ -211,12 +160,8 @@ async def test_an_answer_nobody_takes_is_waited_with(door: Door, monkeypatch: py
         kept.writer.write(request_with({"query": large, "extensions": named}, token))
         assert len((await kept.answer())[1]) > 10_000
     kept.close()
+    protocols.clear()
 
-    def noting(self: HttpProtocol, transport: Any) -> None:
-        protocols.append(self)
-        made(self, transport)
-
-    monkeypatch.setattr(HttpProtocol, "connection_made", noting)
     deaf = await RawSocket.open(int(door.address.rpartition(":")[2]), receive_buffer=4096)
     request = request_with({"extensions": named}, token)
 

@@ -2,27 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gql import persisted
 from models.user import Role
-from tests.integration.door import Door, running_door
+from tests.integration.door import Door
 
 pytestmark = pytest.mark.anyio
 
 ME = "query Me { me { name } }"
 DEAD = "{ deadLetters { edges { cursor } } }"
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """A door of the test's own."""
-    async with running_door(tmp_path) as running:
-        yield running
 
 
 def named(query: str, **changes: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,6 @@ from tests.servers import RedisServer
 pytestmark = pytest.mark.anyio
 
 PAYLOADS = "subscription { events { ... on EventDelivery { cursor event { id userId payload createdAt } } } }"
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """A door of the test's own."""
-    async with running_door(tmp_path) as running:
-        yield running
 
 
 @pytest.fixture
